@@ -1,0 +1,20 @@
+"""rpctl: administer customers' reward points from the command line, every change exactly once.
+
+The map, a line a room; a newcomer should guess the file from the command line:
+
+    __main__     the way in; answers ``--version`` before anything else is loaded
+    errors       the tree of errors: code, exit status and hint of each
+    terminal     streams, colour, width, prompts, cleaning of foreign text: the only module that writes
+    domain/      the rules of points, pure: points, lots, changes, redeem options, program, values, outcomes
+    backends/    where points live: port (what a backend can do), ledger/ (a local SQLite file)
+    config/      profiles, the layers of settings and who decided, paths
+    importing/   CSV files to changes and rejects: columns, reader, plan, rejects, run
+    reports/     pure: history, explain, balance as of a moment
+    render/      views (pure), table, delimited, json
+    cli/         app (root and error boundary), services, options, and a file per noun
+
+Doors: domain knows nobody; backends, importing, reports and config know domain; render knows domain and
+reports; cli knows everybody and loads heavy rooms only through ``cli.services``. Nothing imports cli.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Where points live; `open_backend` is the only place that knows the backends' names."""

@@ -1,0 +1,238 @@
+"""The port's operations on the local ledger; each write is one transaction."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from rpctl.backends.ledger.sql import file
+from rpctl.backends.ledger.sql.catalog import Catalog
+from rpctl.backends.ledger.sql.entries import Entries
+from rpctl.backends.port import Tombstone
+from rpctl.domain.changes import AddPoints, Change
+from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome
+from rpctl.domain.points import Summary
+from rpctl.domain.program import Program
+from rpctl.domain.redeem_options import Coupon, Document, RedeemOption, check_option
+from rpctl.domain.values import Instant
+from rpctl.errors import CustomerExists, CustomerNotFound, InvalidValue, LedgerUnusable
+
+_CODE_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that is taken for another when read aloud
+_CODE_LENGTH: Final = 10
+
+
+def coupon_code() -> str:
+    """Ten letters and digits from a cryptographic source: 50 bits."""
+    return "".join(_CODE_LETTERS[byte % len(_CODE_LETTERS)] for byte in os.urandom(_CODE_LENGTH))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a ledger is told of the world: the time (milliseconds since 1970), who works, with which program."""
+
+    clock: Callable[[], Instant]
+    who: str
+    version: str
+    random_bytes: Callable[[int], bytes] = os.urandom
+    coupon_code: Callable[[], str] = coupon_code
+
+
+class LedgerBackend:
+    """A ledger file behind the port. Opened when it is first needed; made when it is first written.
+
+    Reading where no file is answers like an empty ledger, unless ``must_exist`` (a file that was named).
+    """
+
+    capabilities = frozenset({"options", "program", "exchange", "customers", "ledger", "imports"})
+
+    def __init__(self, path: Path, setting: Setting, *, must_exist: bool = False) -> None:
+        self.path = path
+        self.setting = setting
+        self._must_exist = must_exist
+        self._open: tuple[Entries, Catalog] | None = None
+        self._writable = False
+
+    # -- points ----------------------------------------------------------------------------------------
+
+    def apply(self, changes: Sequence[Change], *, run: str | None = None, entries: bool = True) -> list[Outcome]:
+        """See the port: one transaction for all, key and entry together."""
+        from rpctl.backends.ledger.booking import Booking, Sources
+
+        store, catalog = self._tables(write=True)
+        sources = Sources(self.setting.random_bytes, self.setting.coupon_code)
+        with store.transaction(write=True):
+            origin = store.origin(self.setting.who, self.setting.version, run)
+            booking = Booking(store, catalog, changes, self.setting.clock(), origin, sources)
+            decided = [booking.book(change) for change in changes]
+            booking.flush()
+        if not entries:
+            return [outcome for outcome, _ in decided]
+        return [self._with_entry(outcome, seq) for outcome, seq in decided]
+
+    def _with_entry(self, outcome: Outcome, seq: int | None) -> Outcome:
+        if seq is not None and isinstance(outcome, Applied | AlreadyApplied):
+            store, _ = self._tables()
+            return replace(outcome, entry=store.entry(seq))
+        return outcome
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[LedgerBackend]:
+        """A copy of the ledger, gone at the end: the same rules, the same code, nothing lasts.
+
+        It lies beside the ledger and needs as much room again.
+        """
+        folder = self.path.parent if self.path.parent.is_dir() else None
+        with tempfile.TemporaryDirectory(prefix=".rpctl-rehearsal-", dir=folder) as temporary:
+            copy = Path(temporary) / "ledger.db"
+            if self.path.exists():
+                file.copy_file(self._tables()[0].connection, copy)
+            backend = LedgerBackend(copy, self.setting)
+            try:
+                yield backend
+            finally:
+                backend.close()
+
+    def active_points(self, customer_id: str, at: Instant | None = None) -> int:
+        """See the port; ``at`` defaults to now."""
+        store, _ = self._tables()
+        with file.translated(self.path):
+            points = store.active_points(customer_id, self.setting.clock() if at is None else at)
+        if points is None:
+            raise _unknown(customer_id)
+        return points
+
+    def summary(self, customer_id: str) -> Summary:
+        """See the port."""
+        store, _ = self._tables()
+        with store.transaction(write=False):
+            summary = store.summary(customer_id, self.setting.clock())
+        if summary is None:
+            raise _unknown(customer_id)
+        return summary
+
+    def summaries(self, limit: int | None = None) -> Iterator[Summary]:
+        """See the port."""
+        return self._tables()[0].summaries(self.setting.clock(), limit)
+
+    # -- customers -------------------------------------------------------------------------------------
+
+    def customers(self, search: str | None = None, limit: int | None = None) -> Iterator[tuple[str, int]]:
+        """See the port."""
+        return self._tables()[0].customer_list(self.setting.clock(), search, limit)
+
+    def create_customer(self, customer_id: str, start: AddPoints | None) -> Outcome | None:
+        """See the port; an outcome only with starting points."""
+        if start is not None:
+            return self.apply([start])[0]
+        from rpctl.backends.ledger.sql.entries import CustomerRow
+        from rpctl.domain.lots import Account
+
+        store, _ = self._tables(write=True)
+        with store.transaction(write=True):
+            if store.customers_by_id([customer_id]):
+                raise CustomerExists(f"Customer {customer_id} exists.", customerId=customer_id)
+            store.insert_customers([CustomerRow(store.next_seq("customers"), customer_id, Account())])
+        return None
+
+    def delete_customer(self, customer_id: str) -> Tombstone:
+        """See the port; the text is overwritten in the file and in its log."""
+        store, _ = self._tables(write=True)
+        with store.transaction(write=True):
+            customer = store.customers_by_id([customer_id]).get(customer_id)
+            if customer is None:
+                raise _unknown(customer_id)
+            origin = store.origin(self.setting.who, self.setting.version, None)
+            counts = store.erase_customer(customer.seq, self.setting.clock(), origin)
+        with file.translated(self.path):
+            store.truncate_log()
+        return Tombstone(*counts)
+
+    # -- redeem options and program --------------------------------------------------------------------
+
+    def options(self) -> list[RedeemOption]:
+        """See the port."""
+        _, catalog = self._tables()
+        with file.translated(self.path):
+            return catalog.options()
+
+    def create_option(self, document: Document) -> RedeemOption:
+        """See the port; an id in the document is kept, otherwise one is made."""
+        option = check_option(document)
+        option_id = document.get("id") or self.setting.random_bytes(12).hex()
+        if not isinstance(option_id, str) or not option_id.isprintable():
+            raise InvalidValue(f"id is {option_id!r}; it is text.")
+        store, catalog = self._tables(write=True)
+        with store.transaction(write=True):
+            catalog.insert_option(option_id, option, self.setting.clock())
+            return catalog.option(option_id)
+
+    def update_option(self, option_id: str, version: int, document: Document) -> RedeemOption:
+        """See the port: of two racing updates one wins."""
+        option = check_option(document)
+        store, catalog = self._tables(write=True)
+        with store.transaction(write=True):
+            catalog.update_option(option_id, version, option, self.setting.clock())
+            return catalog.option(option_id)
+
+    def delete_option(self, option_id: str) -> None:
+        """See the port."""
+        store, catalog = self._tables(write=True)
+        with store.transaction(write=True):
+            catalog.delete_option(option_id)
+
+    def coupon(self, code: str) -> Coupon:
+        """See the port."""
+        _, catalog = self._tables()
+        with file.translated(self.path):
+            return catalog.coupon(code)
+
+    def program(self, site_code: str) -> Program:
+        """See the port."""
+        _, catalog = self._tables()
+        with file.translated(self.path):
+            return catalog.program(site_code)
+
+    def set_program(self, site_code: str, settings: dict[str, Any]) -> Program:
+        """See the port; the names are those of `Program`."""
+        store, catalog = self._tables(write=True)
+        with store.transaction(write=True):
+            program = replace(catalog.program(site_code), configured=True, **settings)
+            catalog.save_program(program)
+        return program
+
+    # -- the file --------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Closes the file; it opens again by itself."""
+        if self._open:
+            self._open[0].connection.close()
+            self._open = None
+
+    def _tables(self, *, write: bool = False) -> tuple[Entries, Catalog]:
+        if self._open and write and not self._writable:
+            self.close()
+        if not self._open:
+            if not self.path.exists() and not self.path.is_symlink():
+                if not write and self._must_exist:
+                    raise LedgerUnusable(
+                        f"There is no ledger {self.path}.", "Check the name; the first `rpctl points add` makes one."
+                    )
+                if not write:
+                    return self._opened(file.in_memory(), writable=False)
+                file.create_file(self.path)
+            return self._opened(file.open_file(self.path, write=write), writable=write)
+        return self._open
+
+    def _opened(self, connection: Any, *, writable: bool) -> tuple[Entries, Catalog]:
+        self._open = Entries(connection, self.path), Catalog(connection)
+        self._writable = writable
+        return self._open
+
+
+def _unknown(customer_id: str) -> CustomerNotFound:
+    return CustomerNotFound(f"There is no customer {customer_id}.", customerId=customer_id)

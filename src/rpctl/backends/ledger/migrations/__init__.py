@@ -1,0 +1,8 @@
+"""The schema's steps: numbered, append-only. A step that was released is never edited."""
+
+from __future__ import annotations
+
+from rpctl.backends.ledger.migrations import m001
+
+MIGRATIONS: tuple[str, ...] = (m001.SQL,)
+"""Step n brings a ledger of version n - 1 to version n (``PRAGMA user_version``)."""

@@ -1,0 +1,411 @@
+"""Customers, entries and allocations: the SQL of points."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from rpctl.backends.ledger.digests import entry_id
+from rpctl.backends.ledger.sql.file import translated
+from rpctl.domain.lots import Account, OpenLot
+from rpctl.domain.points import AddedPoints, Entry, RedeemedPoints, Summary, Use
+from rpctl.domain.values import Instant
+
+ERASED: Final = 0
+ADDED: Final = 1
+REDEEMED: Final = 2
+
+_PARAMETERS: Final = 900  # how many values one statement takes at most: below every SQLite's own limit
+
+
+class EntryRow(NamedTuple):
+    """A row of ``entries``, its columns in their order."""
+
+    seq: int
+    customer: int
+    kind: int
+    points: int
+    created_at: Instant
+    valid_until: Instant | None
+    remaining: int | None
+    balance_after: int
+    id: str | None
+    reference_id: str | None
+    description: str | None
+    reason: str | None
+    site_code: str | None
+    reverses: int | None
+    origin: int
+    recorded_at: Instant
+    key: bytes
+    fingerprint: bytes
+    salt: bytes
+    digest: bytes
+
+    @property
+    def entry_id(self) -> str:
+        """The id that the outside knows."""
+        return self.id or entry_id(self.key)
+
+
+_COLUMNS: Final = ", ".join(EntryRow._fields)
+_INSERT: Final = f"INSERT INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * len(EntryRow._fields))})"  # noqa: S608
+_ACTIVE: Final = (
+    "CASE WHEN c.no_expiry_before > :at THEN c.open_points ELSE coalesce((SELECT sum(e.remaining) FROM entries e"
+    " WHERE e.customer = c.seq AND (e.remaining > 0) = 1 AND e.valid_until > :at), 0) END"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key that is in: where, with which fingerprint, and whether its customer was deleted since."""
+
+    seq: int
+    fingerprint: bytes | None
+    erased: bool
+
+
+@dataclass(slots=True)
+class CustomerRow:
+    """A customer and the account that follows what is left."""
+
+    seq: int
+    customer_id: str
+    account: Account
+    is_new: bool = False
+
+
+class Entries:
+    """The points tables of one open ledger."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.connection = connection
+        self.path = path
+        self._secret: bytes | None = None
+
+    # -- transactions ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self, *, write: bool) -> Iterator[None]:
+        """All or nothing; a writing one holds the write lock from its start. Raises the errors of the file."""
+        with translated(self.path):
+            self.connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            try:
+                yield
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    # -- keys and origins ------------------------------------------------------------------------------
+
+    @property
+    def secret(self) -> bytes:
+        """The ledger's own secret for digests of keys."""
+        if self._secret is None:
+            self._secret = bytes(self.meta("key_secret"))
+        return self._secret
+
+    def meta(self, name: str) -> Any:
+        """A fact about the ledger: ``ledger_id`` or ``key_secret``."""
+        return self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()[0]
+
+    def known_keys(self, digests: Sequence[bytes]) -> dict[bytes, KnownKey]:
+        """Those of the keys that are in."""
+        known = {}
+        for marks, some in _in_parts(digests):
+            sql = f"SELECT key, seq, fingerprint, kind FROM entries WHERE key IN ({marks})"  # noqa: S608
+            for key, seq, fingerprint, kind in self.connection.execute(sql, some):
+                known[key] = KnownKey(seq, fingerprint, kind == ERASED)
+        return known
+
+    def origin(self, who: str, version: str, run: str | None) -> int:
+        """The row that says who wrote an entry, with which program, in which import run."""
+        row = self.connection.execute(
+            "SELECT seq FROM origins WHERE run IS ? AND who = ? AND rpctl_version = ?", (run, who, version)
+        ).fetchone()
+        if row is None:
+            row = self.connection.execute(
+                "INSERT INTO origins (who, rpctl_version, run) VALUES (?, ?, ?) RETURNING seq", (who, version, run)
+            ).fetchone()
+        return int(row[0])
+
+    # -- customers -------------------------------------------------------------------------------------
+
+    def customers_by_id(self, ids: Iterable[str]) -> dict[str, CustomerRow]:
+        """Those of the customers that exist, each with an account that loads its lots when it has to."""
+        found = {}
+        for marks, some in _in_parts(list(ids)):
+            sql = (
+                "SELECT seq, customer_id, latest_created_at, open_points, no_expiry_before FROM customers"  # noqa: S608
+                f" WHERE customer_id IN ({marks})"
+            )
+            for seq, customer_id, latest, open_points, no_expiry_before in self.connection.execute(sql, some):
+                account = Account(open_points, no_expiry_before, latest, self._loader(seq), self._summer(seq))
+                found[customer_id] = CustomerRow(seq, customer_id, account)
+        return found
+
+    def _loader(self, seq: int) -> Any:
+        return lambda: self.open_lots(seq)
+
+    def _summer(self, seq: int) -> Any:
+        return lambda at: self._active_points(seq, at)
+
+    def _active_points(self, seq: int, at: Instant) -> int:
+        row = self.connection.execute(
+            f"SELECT {_ACTIVE} FROM customers c WHERE c.seq = :seq",  # noqa: S608
+            {"at": at, "seq": seq},
+        ).fetchone()
+        return int(row[0])
+
+    def open_lots(self, seq: int) -> list[OpenLot]:
+        """A customer's lots with points left."""
+        rows = self.connection.execute(
+            "SELECT valid_until, created_at, seq, remaining FROM entries"
+            " WHERE customer = ? AND (remaining > 0) = 1 ORDER BY valid_until, created_at, seq",
+            (seq,),
+        )
+        return [OpenLot(*row) for row in rows]
+
+    def active_points(self, customer_id: str, at: Instant) -> int | None:
+        """What can be redeemed at that moment; None where there is no such customer."""
+        row = self.connection.execute(
+            f"SELECT {_ACTIVE} FROM customers c WHERE c.customer_id = :id",  # noqa: S608
+            {"at": at, "id": customer_id},
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def next_seq(self, table: str) -> int:
+        """The next free place in recording order; only meaningful inside a writing transaction."""
+        row = self.connection.execute(f"SELECT coalesce(max(seq), 0) + 1 FROM {table}").fetchone()  # noqa: S608
+        return int(row[0])
+
+    def customer_list(self, at: Instant, search: str | None, limit: int | None) -> Iterator[tuple[str, int]]:
+        """Ids and active points in the order of the ids; ``search`` is part of the id, letter case aside."""
+        pattern = None
+        if search:
+            escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            pattern = f"%{escaped}%"
+        sql = (
+            f"SELECT c.customer_id, {_ACTIVE} FROM customers c WHERE c.customer_id IS NOT NULL"  # noqa: S608
+            " AND (:pattern IS NULL OR c.customer_id LIKE :pattern ESCAPE '\\') ORDER BY c.customer_id LIMIT :limit"
+        )
+        rows = self.connection.execute(sql, {"at": at, "pattern": pattern, "limit": -1 if limit is None else limit})
+        with translated(self.path):
+            yield from rows
+
+    # -- reading ---------------------------------------------------------------------------------------
+
+    def entry_rows(self, customer: int) -> list[EntryRow]:
+        """Every entry of a customer in recording order."""
+        sql = f"SELECT {_COLUMNS} FROM entries WHERE customer = ?"  # noqa: S608
+        return sorted((EntryRow(*row) for row in self.connection.execute(sql, (customer,))), key=itemgetter(0))
+
+    def entry_row(self, seq: int) -> EntryRow | None:
+        """One entry by its place."""
+        row = self.connection.execute(f"SELECT {_COLUMNS} FROM entries WHERE seq = ?", (seq,)).fetchone()  # noqa: S608
+        return EntryRow(*row) if row else None
+
+    def find_entry(self, customer: int, wanted: str) -> EntryRow | None:
+        """A customer's entry by its id."""
+        sql = f"SELECT {_COLUMNS} FROM entries WHERE customer = ? AND id = ?"  # noqa: S608
+        row = self.connection.execute(sql, (customer, wanted)).fetchone()
+        if row is None:
+            try:
+                key = bytes.fromhex(wanted.replace("-", ""))
+            except ValueError:
+                return None
+            sql = f"SELECT {_COLUMNS} FROM entries WHERE key = ? AND customer = ? AND id IS NULL"  # noqa: S608
+            row = self.connection.execute(sql, (key, customer)).fetchone()
+        return EntryRow(*row) if row else None
+
+    def allocations_of(self, redemption: int) -> list[tuple[int, int, Instant]]:
+        """The lots that a redemption drew on: place, points, the lot's ``valid_until``."""
+        return self.connection.execute(
+            "SELECT a.lot, a.points, e.valid_until FROM allocations a JOIN entries e ON e.seq = a.lot"
+            " WHERE a.redemption = ?",
+            (redemption,),
+        ).fetchall()
+
+    def reversal_of(self, seq: int) -> int | None:
+        """The place of the entry that reverses this one."""
+        row = self.connection.execute("SELECT seq FROM entries WHERE reverses = ?", (seq,)).fetchone()
+        return int(row[0]) if row else None
+
+    def summary(self, customer_id: str, at: Instant) -> Summary | None:
+        """Everything of one customer, or None."""
+        row = self.connection.execute("SELECT seq FROM customers WHERE customer_id = ?", (customer_id,)).fetchone()
+        return None if row is None else self._summary(int(row[0]), customer_id, at)
+
+    def summaries(self, at: Instant, limit: int | None) -> Iterator[Summary]:
+        """Everybody's summary in the order of the ids; one customer in memory at a time."""
+        sql = "SELECT seq, customer_id FROM customers WHERE customer_id IS NOT NULL ORDER BY customer_id LIMIT ?"
+        with self.transaction(write=False):
+            for seq, customer_id in self.connection.execute(sql, (-1 if limit is None else limit,)):
+                yield self._summary(seq, customer_id, at)
+
+    def entry(self, seq: int) -> Entry | None:
+        """One entry as the outside sees it."""
+        row = self.entry_row(seq)
+        if row is None or row.kind == ERASED:
+            return None
+        customer_id = self.connection.execute("SELECT customer_id FROM customers WHERE seq = ?", (row.customer,))
+        return self._entries([row], customer_id.fetchone()[0])[0]
+
+    def _summary(self, seq: int, customer_id: str, at: Instant) -> Summary:
+        entries = self._entries(self.entry_rows(seq), customer_id)
+        added = tuple(entry for entry in entries if isinstance(entry, AddedPoints))
+        redeemed = tuple(entry for entry in entries if isinstance(entry, RedeemedPoints))
+        return Summary(customer_id, self._active_points(seq, at), added, redeemed)
+
+    def _entries(self, rows: list[EntryRow], customer_id: str) -> list[Entry]:
+        names = {row.seq: row.entry_id for row in rows}
+        uses: dict[int, list[Use]] = {}
+        coupons: dict[int, str] = {}
+        if any(row.kind == ADDED and row.points != row.remaining for row in rows):
+            for lot, redemption, points in self.connection.execute(
+                "SELECT a.lot, a.redemption, a.points FROM entries r JOIN allocations a ON a.redemption = r.seq"
+                " WHERE r.customer = ? AND r.remaining IS NULL ORDER BY a.redemption",
+                (rows[0].customer,),
+            ):
+                uses.setdefault(lot, []).append(Use(self._name(redemption, names), points))
+        if any(row.kind == REDEEMED for row in rows):
+            sql = (
+                "SELECT c.redemption, c.code FROM entries r JOIN coupons c ON c.redemption = r.seq"
+                " WHERE r.customer = ? AND r.remaining IS NULL"
+            )
+            coupons = dict(self.connection.execute(sql, (rows[0].customer,)))
+        entries: list[Entry] = []
+        for row in rows:
+            reverses = None if row.reverses is None else self._name(row.reverses, names)
+            if row.kind == ADDED:
+                assert row.valid_until is not None and row.remaining is not None
+                entries.append(
+                    AddedPoints(
+                        row.entry_id,
+                        customer_id,
+                        row.points,
+                        row.created_at,
+                        row.valid_until,
+                        row.balance_after,
+                        row.points - row.remaining,
+                        tuple(uses.get(row.seq, ())),
+                        row.reference_id,
+                        row.description or describe(row),
+                        row.site_code,
+                        row.seq,
+                        reverses,
+                    )
+                )
+            else:
+                entries.append(
+                    RedeemedPoints(
+                        row.entry_id,
+                        customer_id,
+                        row.points,
+                        row.created_at,
+                        row.balance_after,
+                        row.description or describe(row),
+                        row.seq,
+                        reverses,
+                        coupons.get(row.seq),
+                    )
+                )
+        return entries
+
+    def _name(self, seq: int, names: dict[int, str]) -> str:
+        if seq not in names:
+            row = self.entry_row(seq)
+            names[seq] = row.entry_id if row else "?"
+        return names[seq]
+
+    # -- writing ---------------------------------------------------------------------------------------
+
+    def insert_customers(self, customers: Iterable[CustomerRow]) -> None:
+        """New customers, under the places they were given."""
+        self.connection.executemany(
+            "INSERT INTO customers (seq, customer_id) VALUES (?, ?)", [(c.seq, c.customer_id) for c in customers]
+        )
+
+    def save_accounts(self, customers: Iterable[CustomerRow]) -> None:
+        """What the accounts came to."""
+        self.connection.executemany(
+            "UPDATE customers SET latest_created_at = ?, open_points = ?, no_expiry_before = ? WHERE seq = ?",
+            [
+                (c.account.latest_created_at, c.account.open_points, c.account.no_expiry_before, c.seq)
+                for c in customers
+            ],
+        )
+
+    def insert_entries(self, rows: Iterable[Sequence[Any]]) -> None:
+        """New entries."""
+        self.connection.executemany(_INSERT, rows)
+
+    def save_remaining(self, lots: Iterable[OpenLot]) -> None:
+        """What is left of lots."""
+        self.connection.executemany(
+            "UPDATE entries SET remaining = ? WHERE seq = ?", [(lot.left, lot.position) for lot in lots]
+        )
+
+    def insert_allocations(self, rows: Iterable[tuple[int, int, int]]) -> None:
+        """Which redemption drew on which lot, and how much."""
+        self.connection.executemany("INSERT INTO allocations (redemption, lot, points) VALUES (?, ?, ?)", rows)
+
+    def erase_customer(self, seq: int, at: Instant, origin: int) -> tuple[int, int, int, int]:
+        """Removes a customer's points and text; keys, entry digests and a tombstone stay.
+
+        Returns how many entries there were, and the points added, redeemed and left.
+        """
+        self.connection.execute("PRAGMA secure_delete = ON")
+        counts = self.connection.execute(
+            "SELECT count(*), coalesce(sum(points) FILTER (WHERE kind = 1), 0),"
+            " coalesce(sum(points) FILTER (WHERE kind = 2), 0), coalesce(sum(remaining), 0)"
+            " FROM entries WHERE customer = ?",
+            (seq,),
+        ).fetchone()
+        mine = "(SELECT seq FROM entries WHERE customer = ?)"
+        self.connection.execute(
+            f"UPDATE coupons SET document = json_remove(document, '$.issuedTo', '$.restrictions.validFor')"  # noqa: S608
+            f" WHERE redemption IN {mine}",
+            (seq,),
+        )
+        self.connection.execute(f"DELETE FROM allocations WHERE redemption IN {mine}", (seq,))  # noqa: S608
+        self.connection.execute(
+            "UPDATE entries SET kind = 0, points = NULL, created_at = NULL, valid_until = NULL, remaining = NULL,"
+            " balance_after = NULL, id = NULL, reference_id = NULL, description = NULL, reason = NULL,"
+            " site_code = NULL, reverses = NULL, origin = NULL, recorded_at = NULL, fingerprint = NULL, salt = NULL"
+            " WHERE customer = ?",
+            (seq,),
+        )
+        self.connection.execute(
+            "UPDATE customers SET customer_id = NULL, latest_created_at = NULL, open_points = 0,"
+            " no_expiry_before = 4611686018427387904 WHERE seq = ?",
+            (seq,),
+        )
+        self.connection.execute("INSERT INTO tombstones VALUES (?, ?, ?, ?, ?, ?, ?)", (seq, at, origin, *counts))
+        return counts  # type: ignore[no-any-return]
+
+    def truncate_log(self) -> None:
+        """Writes the log back into the file and empties it, so that erased text is in neither."""
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def describe(row: EntryRow) -> str:
+    """The description that the ledger makes up where none was given."""
+    if row.reverses is not None:
+        return "reversal of added points" if row.kind == REDEEMED else "reversal of redeemed points"
+    if row.kind == REDEEMED:
+        return "points redeemed"
+    return f"points for order {row.reference_id}" if row.reference_id else "points added"
+
+
+def _in_parts(values: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
+    for start in range(0, len(values), _PARAMETERS):
+        some = values[start : start + _PARAMETERS]
+        yield ", ".join("?" * len(some)), some

@@ -1,0 +1,104 @@
+"""What a backend can do: the Protocol that every backend fills, and the errors each method raises.
+
+Every method may raise `LedgerUnusable`, `LedgerBusy` or `StorageFull` besides the errors it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rpctl.domain.changes import AddPoints, Change
+from rpctl.domain.outcomes import Outcome
+from rpctl.domain.points import Summary
+from rpctl.domain.program import Program
+from rpctl.domain.redeem_options import Coupon, Document, RedeemOption
+from rpctl.domain.values import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What is left of a deleted customer: counts and sums, no name."""
+
+    entries: int
+    points_added: int
+    points_redeemed: int
+    points_left: int
+
+
+class Backend(Protocol):
+    """Reward points of many customers behind one door."""
+
+    capabilities: frozenset[str]
+    """Names of what this backend can do beyond points: ``options``, ``program``, ``exchange``, ``customers``."""
+
+    def apply(self, changes: Sequence[Change], *, run: str | None = None, entries: bool = True) -> list[Outcome]:
+        """Applies the changes in their order, each exactly once by its key; an outcome for each, in order.
+
+        What a rule refuses is a `Refused` outcome and never an exception, so that one bad change harms no
+        other. ``run`` is the import run they belong to; with ``entries=False`` the outcomes carry no entry.
+        """
+        ...
+
+    def rehearsal(self) -> AbstractContextManager[Backend]:
+        """A backend in the same state on which everything can be tried, and nothing of it lasts."""
+        ...
+
+    def active_points(self, customer_id: str, at: Instant | None = None) -> int:
+        """What can be redeemed now (operation 2). Raises `CustomerNotFound`."""
+        ...
+
+    def summary(self, customer_id: str) -> Summary:
+        """Everything of one customer (operation 5). Raises `CustomerNotFound`."""
+        ...
+
+    def summaries(self, limit: int | None = None) -> Iterator[Summary]:
+        """Everybody's summary, streamed in the order of the ids (operation 1)."""
+        ...
+
+    def customers(self, search: str | None = None, limit: int | None = None) -> Iterator[tuple[str, int]]:
+        """Customer ids and active points, streamed in the order of the ids; ``search``: part of the id."""
+        ...
+
+    def create_customer(self, customer_id: str, start: AddPoints | None) -> Outcome | None:
+        """A new customer, with starting points or without (operation 3). Raises `CustomerExists`."""
+        ...
+
+    def delete_customer(self, customer_id: str) -> Tombstone:
+        """Removes the customer's points and personal text (operation 4). Raises `CustomerNotFound`."""
+        ...
+
+    def options(self) -> list[RedeemOption]:
+        """All redeem options (operation 11)."""
+        ...
+
+    def create_option(self, document: Document) -> RedeemOption:
+        """A new redeem option (operation 12). Raises `InvalidValue`, `OptionExists`."""
+        ...
+
+    def update_option(self, option_id: str, version: int, document: Document) -> RedeemOption:
+        """The whole option anew, if it still has this version (operation 13). Raises `InvalidValue`,
+        `OptionNotFound`, `StaleVersion`."""
+        ...
+
+    def delete_option(self, option_id: str) -> None:
+        """Removes a redeem option (operation 14). Raises `OptionNotFound`."""
+        ...
+
+    def coupon(self, code: str) -> Coupon:
+        """An issued coupon by its code, as `RedeemedPoints.coupon_code` names it."""
+        ...
+
+    def program(self, site_code: str) -> Program:
+        """The site's settings, or the defaults with ``configured=False``."""
+        ...
+
+    def set_program(self, site_code: str, settings: dict[str, Any]) -> Program:
+        """Changes the named fields of `Program` for a site and keeps the others."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what is open."""
+        ...

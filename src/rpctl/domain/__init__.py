@@ -1,0 +1,1 @@
+"""The rules of points: standard library only; no clock, file, network or randomness inside."""

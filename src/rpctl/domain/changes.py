@@ -1,0 +1,87 @@
+"""What can be asked of a customer's points, as values: add, redeem, reverse.
+
+Every change carries a key, and has a canonical form of what was asked for, before factor, default validity or
+clock (``ledger.md`` rule 5): the same key with the same form is the same change, with another form a mistake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from rpctl.domain.values import Instant, When
+
+_SEPARATOR = "\x1f"  # no id, key or WHEN can contain it
+
+
+class Customers(StrEnum):
+    """Whom an addition may go to: anyone (a new customer is made), only existing ones, only a new one."""
+
+    ANY = "any"
+    EXISTING = "existing"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class AddPoints:
+    """Points for a customer: exactly one of ``points`` (1 to 2147483647) and ``order_value`` (>= 0).
+
+    ``valid_until`` None means the program's default; ``created_at`` None means now.
+    """
+
+    customer_id: str
+    key: str
+    points: int | None = None
+    order_value: Decimal | None = None
+    reference_id: str | None = None
+    description: str | None = None
+    reason: str | None = None
+    valid_until: When | None = None
+    created_at: Instant | None = None
+    site_code: str = "main"
+    customers: Customers = Customers.ANY
+
+    def canonical(self) -> str:
+        """The text whose digest is the fingerprint."""
+        amount = str(self.points) if self.order_value is None else f"v{self.order_value.normalize():f}"
+        until = self.valid_until.text if self.valid_until else ""
+        return _SEPARATOR.join(("add", self.customer_id, amount, self.reference_id or "", until))
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemPoints:
+    """Points taken from a customer: exactly one of ``points`` and ``option_id`` (exchange for its coupon)."""
+
+    customer_id: str
+    key: str
+    points: int | None = None
+    option_id: str | None = None
+    reference_id: str | None = None
+    description: str | None = None
+    reason: str | None = None
+    created_at: Instant | None = None
+    site_code: str = "main"
+
+    def canonical(self) -> str:
+        """The text whose digest is the fingerprint."""
+        amount = str(self.points) if self.option_id is None else f"option {self.option_id}"
+        return _SEPARATOR.join(("redeem", self.customer_id, amount, self.reference_id or "", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """The opposite of an entry, linked to it (``ledger.md`` rule 4)."""
+
+    customer_id: str
+    entry_id: str
+    key: str
+    description: str | None = None
+    reason: str | None = None
+
+    def canonical(self) -> str:
+        """The text whose digest is the fingerprint."""
+        return _SEPARATOR.join(("reverse", self.customer_id, self.entry_id, "", ""))
+
+
+Change = AddPoints | RedeemPoints | Reverse

@@ -1,0 +1,116 @@
+"""Which lots a redemption uses, and what is active at a moment (``ledger.md`` rules 1 and 2).
+
+An `Account` is one customer's open lots (those with points left), kept in the order in which redemptions use
+them. It is the one place that knows that order; a store sorts by `OpenLot`'s own fields and nothing else.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Final
+
+from rpctl.domain.values import NEVER, Instant
+
+
+@dataclass(slots=True, order=True)
+class OpenLot:
+    """A lot with points left. The order of the fields is the order of use: the earliest expiry first, never
+    last; equal ones oldest first, and of one moment the one recorded first."""
+
+    valid_until: Instant
+    created_at: Instant
+    position: int
+    left: int = field(compare=False)
+
+
+_ORDER: Final = attrgetter("valid_until", "created_at", "position")
+
+
+class Account:
+    """What one customer has left, followed through a row of changes.
+
+    ``open_points`` is the sum over all open lots, expired ones included; ``no_expiry_before`` a moment up to
+    which none of them expires (a lower bound is enough), so that most questions need no lot at all; ``load``
+    fetches the open lots when one does; ``active`` may answer the first question of a customer with very
+    many lots without loading them.
+    """
+
+    __slots__ = ("_active", "_load", "_lots", "_touched", "latest_created_at", "no_expiry_before", "open_points")
+
+    def __init__(
+        self,
+        open_points: int = 0,
+        no_expiry_before: Instant = NEVER,
+        latest_created_at: Instant | None = None,
+        load: Callable[[], Iterable[OpenLot]] = tuple,
+        active: Callable[[Instant], int] | None = None,
+    ) -> None:
+        self.open_points = open_points
+        self.no_expiry_before = no_expiry_before
+        self.latest_created_at = latest_created_at
+        self._load = load
+        self._active = active
+        self._lots: list[OpenLot] | None = None
+        self._touched: list[OpenLot] = []
+
+    def active_points(self, at: Instant) -> int:
+        """The sum of what is left of the lots with a ``valid_until`` later than ``at``."""
+        if at < self.no_expiry_before:
+            return self.open_points
+        if self._active is not None and self._lots is None and not self._touched:
+            return self._active(at)
+        expired = 0
+        for lot in self._open_lots():
+            if lot.valid_until > at:
+                break
+            expired += lot.left
+        return self.open_points - expired
+
+    def add(self, lot: OpenLot) -> None:
+        """A new lot."""
+        self.open_points += lot.left
+        self.no_expiry_before = min(self.no_expiry_before, lot.valid_until)
+        if self._lots is None:
+            self._touched.append(lot)
+        else:
+            insort(self._lots, lot, key=_ORDER)
+
+    def redeem(self, points: int, at: Instant) -> list[tuple[OpenLot, int]] | None:
+        """Takes ``points`` from the lots valid at ``at``: each lot drawn on and how much, with ``left`` already
+        lowered; None, and nothing taken, where they do not suffice."""
+        if self.active_points(at) < points:
+            return None
+        lots = self._open_lots()
+        first = bisect_right(lots, at, key=attrgetter("valid_until"))
+        draws: list[tuple[OpenLot, int]] = []
+        emptied = 0
+        wanted = points
+        while wanted:
+            lot = lots[first + len(draws)]
+            take = min(lot.left, wanted)
+            lot.left -= take
+            wanted -= take
+            emptied += lot.left == 0
+            draws.append((lot, take))
+        del lots[first : first + emptied]
+        self.open_points -= points
+        return draws
+
+    def take_back(self, position: int, at: Instant) -> tuple[OpenLot, int] | None:
+        """Takes all that is left of one lot if it is still valid at ``at``: the lot and how much; else None."""
+        lots = self._open_lots()
+        lot = next((lot for lot in lots if lot.position == position), None)
+        if lot is None or lot.valid_until <= at:
+            return None
+        taken, lot.left = lot.left, 0
+        lots.remove(lot)
+        self.open_points -= taken
+        return lot, taken
+
+    def _open_lots(self) -> list[OpenLot]:
+        if self._lots is None:
+            self._lots = sorted([*self._load(), *self._touched], key=_ORDER)
+        return self._lots

@@ -1,0 +1,90 @@
+"""What a customer has: added points (lots), redeemed points, and the summary of both. Immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rpctl.domain.values import NEVER, Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """That a redemption drew on a lot: the redemption's id and how many points, where that is known."""
+
+    redemption_id: str
+    points: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddedPoints:
+    """A lot. ``valid_until`` is NEVER where the API leaves it out; ``position`` is the place in recording
+    order, where the backend knows it; ``reverses`` is the id of the redemption that this lot gives back."""
+
+    id: str
+    customer_id: str
+    points: int
+    created_at: Instant
+    valid_until: Instant
+    all_points_after_creation: int
+    used_points: int = 0
+    used_with: tuple[Use, ...] = ()
+    reference_id: str | None = None
+    description: str = ""
+    site_code: str | None = None
+    position: int | None = None
+    reverses: str | None = None
+
+    @property
+    def left(self) -> int:
+        """What is not used, expired or not."""
+        return self.points - self.used_points
+
+    def is_valid(self, at: Instant) -> bool:
+        """Whether the points can be redeemed at that moment (``ledger.md`` rule 1)."""
+        return self.valid_until > at
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemedPoints:
+    """A redemption; ``coupon_code`` is set where it paid for one, ``reverses`` where it takes a lot back."""
+
+    id: str
+    customer_id: str
+    points: int
+    created_at: Instant
+    all_points_after_creation: int
+    description: str = ""
+    position: int | None = None
+    reverses: str | None = None
+    coupon_code: str | None = None
+
+
+Entry = AddedPoints | RedeemedPoints
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One customer's points: ``active_points`` at the moment of reading, and every entry in recording order."""
+
+    customer_id: str
+    active_points: int
+    added: tuple[AddedPoints, ...] = ()
+    redeemed: tuple[RedeemedPoints, ...] = ()
+
+    def entries(self) -> list[Entry]:
+        """Both lists in recording order; where the backend does not know it, by ``createdAt``, added first."""
+        both: list[Entry] = [*self.added, *self.redeemed]
+        if all(entry.position is not None for entry in both):
+            return sorted(both, key=lambda entry: entry.position or 0)
+        return sorted(both, key=lambda entry: entry.created_at)
+
+
+def active_points(lots: Iterable[AddedPoints], at: Instant) -> int:
+    """The sum of what is left of the lots that are valid at that moment (``ledger.md`` rule 1)."""
+    return sum(lot.left for lot in lots if lot.is_valid(at))
+
+
+def expires(lot: AddedPoints) -> bool:
+    """Whether the lot has an end at all."""
+    return lot.valid_until < NEVER

@@ -1,0 +1,310 @@
+"""Every way a command can end that is not success.
+
+    RpctlError
+    |- UsageError              2   the command line is wrong
+    |  `- InvalidValue             an argument's value is
+    |- NotFound                5
+    |  |- CustomerNotFound, OptionNotFound, EntryNotFound, RunNotFound, ProfileNotFound
+    |- Refused                 6   a rule says no; nothing was changed
+    |  |- InsufficientPoints, ProgramDisabled, EarnsNothing
+    |  |- KeyReused, CustomerDeleted
+    |  |- CustomerExists, OptionExists, ProfileExists, StaleVersion
+    |  |- AlreadyReversed, NotReversible, NothingToReverse, CouponIssued, NotExchangeable
+    |  |- ConsentMissing, ReadOnlyProfile, UnsupportedOperation
+    |  `- OutputExists             a file that would be written is there already
+    |- InvalidInput            7   a file or the configuration is unusable; nothing was sent or changed
+    |  |- InvalidFile              a CSV or document that was given
+    |  |- InvalidConfig            the configuration file, a profile or RPCTL_* variable
+    |  `- LedgerUnusable           not a ledger, newer than this program, or not writable
+    |- LedgerUnsound           3   ``ledger verify`` found something
+    |- Temporary              75   the same command later goes on
+    |  |- LedgerBusy, StorageFull
+    `- Interrupted       130/143
+
+This module states what went wrong and what to do; it never prints and never decides what is shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class RpctlError(Exception):
+    """A command's end that is not success.
+
+    Arguments: ``message``, one line that says what happened and where; ``hint``, one line that says what to
+    do (each class has a default); ``details``, facts for a program (JSON values).
+    """
+
+    code: ClassVar[str] = "unexpected"
+    exit_status: ClassVar[int] = 1
+    default_hint: ClassVar[str | None] = None
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, hint: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint if hint is not None else self.default_hint
+        self.details = details
+
+
+# -- 2: usage ---------------------------------------------------------------------------------------------
+
+
+class UsageError(RpctlError):
+    """The command line is wrong."""
+
+    code = "usage"
+    exit_status = 2
+
+
+class InvalidValue(UsageError):
+    """An argument, an option or a cell has a value that is not allowed."""
+
+    code = "invalid_value"
+
+
+# -- 5: not found -----------------------------------------------------------------------------------------
+
+
+class NotFound(RpctlError):
+    """What the command names is not there."""
+
+    code = "not_found"
+    exit_status = 5
+
+
+class CustomerNotFound(NotFound):
+    """The customer has no reward points entry."""
+
+    code = "customer_not_found"
+    default_hint = "Check the id; `rpctl customer list --search TEXT` finds customers."
+
+
+class OptionNotFound(NotFound):
+    """No redeem option has this id."""
+
+    code = "option_not_found"
+    default_hint = "`rpctl options list` shows what there is."
+
+
+class EntryNotFound(NotFound):
+    """The customer has no added or redeemed points with this id."""
+
+    code = "entry_not_found"
+    default_hint = "`rpctl points history CUSTOMER` shows the ids."
+
+
+class RunNotFound(NotFound):
+    """No import run has this id."""
+
+    code = "run_not_found"
+    default_hint = "`rpctl imports list` shows what there is."
+
+
+class ProfileNotFound(NotFound):
+    """No profile has this name."""
+
+    code = "profile_not_found"
+    default_hint = "`rpctl profile list` shows what there is."
+
+
+# -- 6: refused -------------------------------------------------------------------------------------------
+
+
+class Refused(RpctlError):
+    """A rule says no; nothing was changed."""
+
+    code = "refused"
+    exit_status = 6
+
+
+class InsufficientPoints(Refused):
+    """Fewer points can be redeemed than were asked for (``ledger.md`` rule 2: refused whole)."""
+
+    code = "insufficient_points"
+    default_hint = "Nothing was taken; `rpctl points explain CUSTOMER` shows lot by lot what is left."
+
+
+class ProgramDisabled(Refused):
+    """The site's reward program is switched off: adding is refused, redeeming is not."""
+
+    code = "program_disabled"
+    default_hint = "`rpctl program set --enable` switches it on."
+
+
+class EarnsNothing(Refused):
+    """The order value times the factor, rounded down, is no whole point."""
+
+    code = "earns_nothing"
+    default_hint = "`rpctl program show` tells the factor; points = order value x factor, rounded down."
+
+
+class KeyReused(Refused):
+    """The key belongs to another change."""
+
+    code = "key_reused"
+    default_hint = "A key stands for one change. Repeat that very change, or use another key for this one."
+
+
+class CustomerDeleted(Refused):
+    """The key belongs to a change of a customer who was deleted since; it brings nobody back."""
+
+    code = "customer_deleted"
+    default_hint = "If the customer is really new again, use another key."
+
+
+class CustomerExists(Refused):
+    """A customer that exists is not created again."""
+
+    code = "customer_exists"
+    default_hint = "`rpctl points add` adds to an existing customer."
+
+
+class OptionExists(Refused):
+    """A redeem option with this id exists."""
+
+    code = "option_exists"
+    default_hint = "`rpctl options update ID` changes it."
+
+
+class ProfileExists(Refused):
+    """A profile with this name exists."""
+
+    code = "profile_exists"
+    default_hint = "`rpctl profile delete NAME` makes room, or choose another name."
+
+
+class StaleVersion(Refused):
+    """Someone changed the redeem option since it was read."""
+
+    code = "stale_version"
+    default_hint = "Read it again with `rpctl options show ID` and repeat the update on what is there now."
+
+
+class AlreadyReversed(Refused):
+    """The entry was reversed before."""
+
+    code = "already_reversed"
+
+
+class NotReversible(Refused):
+    """The entry is itself a reversal."""
+
+    code = "not_reversible"
+    default_hint = "Book the change anew with `rpctl points add` or `rpctl points redeem`."
+
+
+class NothingToReverse(Refused):
+    """All of the entry's points are spent or expired."""
+
+    code = "nothing_to_reverse"
+
+
+class CouponIssued(Refused):
+    """The redemption paid for a coupon, which cannot be called back."""
+
+    code = "coupon_issued"
+    default_hint = "Withdraw the coupon in the shop first, then give the points back with `rpctl points add`."
+
+
+class NotExchangeable(Refused):
+    """Points are exchanged for PERCENT and ABSOLUTE coupons only."""
+
+    code = "not_exchangeable"
+    default_hint = "`rpctl options show ID` tells the coupon's discountType."
+
+
+class ConsentMissing(Refused):
+    """The command asks before it acts, and nobody can be asked."""
+
+    code = "consent_missing"
+
+
+class ReadOnlyProfile(Refused):
+    """The profile is marked read-only."""
+
+    code = "read_only_profile"
+    default_hint = "Use another profile with --profile NAME."
+
+
+class UnsupportedOperation(Refused):
+    """The profile's backend cannot do this."""
+
+    code = "unsupported_operation"
+
+
+class OutputExists(Refused):
+    """A file that the command would write is there already."""
+
+    code = "file_exists"
+    default_hint = "Nothing is ever overwritten: name another file, or move this one away."
+
+
+# -- 7: invalid input or configuration --------------------------------------------------------------------
+
+
+class InvalidInput(RpctlError):
+    """A file or the configuration cannot be used; nothing was sent or changed."""
+
+    code = "invalid_input"
+    exit_status = 7
+
+
+class InvalidFile(InvalidInput):
+    """A file that was given is absent, unreadable, of the wrong kind or lacks something."""
+
+    code = "invalid_file"
+
+
+class InvalidConfig(InvalidInput):
+    """The configuration file, a profile or an RPCTL_* variable is wrong."""
+
+    code = "invalid_config"
+
+
+class LedgerUnusable(InvalidInput):
+    """The ledger file is no ledger, a newer one than the program knows, or cannot be opened or written."""
+
+    code = "ledger_unusable"
+
+
+# -- 3, 75, 130 -------------------------------------------------------------------------------------------
+
+
+class LedgerUnsound(RpctlError):
+    """``ledger verify`` found entries that break an invariant; its output says which."""
+
+    code = "ledger_unsound"
+    exit_status = 3
+    default_hint = "Keep the file as it is and restore the last good backup into another one."
+
+
+class Temporary(RpctlError):
+    """It could not be done now; the same command later goes on."""
+
+    code = "temporary"
+    exit_status = 75
+    retryable = True
+
+
+class LedgerBusy(Temporary):
+    """Another process kept the ledger for longer than the time-out."""
+
+    code = "ledger_busy"
+    default_hint = "Try the same command again; nothing of it was written."
+
+
+class StorageFull(Temporary):
+    """The disk is full."""
+
+    code = "storage_full"
+    default_hint = "Make room, then run the same command again; what was reported done is safe."
+
+
+class Interrupted(RpctlError):
+    """A person or the system stopped the command."""
+
+    code = "interrupted"
+    exit_status = 130
+    retryable = True

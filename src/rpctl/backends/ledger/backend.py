@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rpctl.backends.ledger.sql import file
 from rpctl.backends.ledger.sql.catalog import Catalog
@@ -21,6 +21,9 @@ from rpctl.domain.program import Program
 from rpctl.domain.redeem_options import Coupon, Document, RedeemOption, check_option
 from rpctl.domain.values import Instant
 from rpctl.errors import CustomerExists, CustomerNotFound, InvalidValue, LedgerUnusable
+
+if TYPE_CHECKING:
+    from rpctl.backends.ledger.audit import Audit
 
 _CODE_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that is taken for another when read aloud
 _CODE_LENGTH: Final = 10
@@ -206,6 +209,13 @@ class LedgerBackend:
         return program
 
     # -- the file --------------------------------------------------------------------------------------
+
+    def verify(self) -> Audit:
+        """An audit of the whole ledger (``ledger.md``, Invariants), not yet begun: its ``problems()`` reads
+        everything in one transaction while it is gone through."""
+        from rpctl.backends.ledger.audit import Audit
+
+        return Audit(self._tables()[0])
 
     def close(self) -> None:
         """Closes the file; it opens again by itself."""

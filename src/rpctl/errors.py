@@ -19,7 +19,8 @@
     |- LedgerUnsound           3   ``ledger verify`` found something
     |- Temporary              75   the same command later goes on
     |  |- LedgerBusy, StorageFull
-    `- Interrupted       130/143
+    `- Interrupted           130   Ctrl-C
+       `- Terminated         143   SIGTERM
 
 This module states what went wrong and what to do; it never prints and never decides what is shown.
 """
@@ -308,3 +309,10 @@ class Interrupted(RpctlError):
     code = "interrupted"
     exit_status = 130
     retryable = True
+    default_hint = "What was reported done is safe; the same command goes on where it stopped."
+
+
+class Terminated(Interrupted):
+    """The system stopped the command (SIGTERM)."""
+
+    exit_status = 143

@@ -128,8 +128,8 @@ def merge(old: Document, changes: Document) -> dict[str, Any]:
     for name, value in changes.items():
         if value is None:
             merged.pop(name, None)
-        elif isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
-            merged[name] = merge(merged[name], value)
+        elif isinstance(value, Mapping):
+            merged[name] = merge(merged[name] if isinstance(merged.get(name), Mapping) else {}, value)
         else:
             merged[name] = deepcopy(value)
     return merged

@@ -66,7 +66,7 @@ class LedgerBackend:
         """See the port: one transaction for all, key and entry together."""
         from rpctl.backends.ledger.booking import Booking, Sources
 
-        store, catalog = self._tables(write=True)
+        store, catalog = self.tables(write=True)
         sources = Sources(self.setting.random_bytes, self.setting.coupon_code)
         with store.transaction(write=True):
             origin = store.origin(self.setting.who, self.setting.version, run)
@@ -79,7 +79,7 @@ class LedgerBackend:
 
     def _with_entry(self, outcome: Outcome, seq: int | None) -> Outcome:
         if seq is not None and isinstance(outcome, Applied | AlreadyApplied):
-            store, _ = self._tables()
+            store, _ = self.tables()
             return replace(outcome, entry=store.entry(seq))
         return outcome
 
@@ -93,7 +93,7 @@ class LedgerBackend:
         with tempfile.TemporaryDirectory(prefix=".rpctl-rehearsal-", dir=folder) as temporary:
             copy = Path(temporary) / "ledger.db"
             if self.path.exists():
-                file.copy_file(self._tables()[0].connection, copy)
+                file.copy_file(self.tables()[0].connection, copy)
             backend = LedgerBackend(copy, self.setting)
             try:
                 yield backend
@@ -102,7 +102,7 @@ class LedgerBackend:
 
     def active_points(self, customer_id: str, at: Instant | None = None) -> int:
         """See the port; ``at`` defaults to now."""
-        store, _ = self._tables()
+        store, _ = self.tables()
         with file.translated(self.path):
             points = store.active_points(customer_id, self.setting.clock() if at is None else at)
         if points is None:
@@ -111,7 +111,7 @@ class LedgerBackend:
 
     def summary(self, customer_id: str) -> Summary:
         """See the port."""
-        store, _ = self._tables()
+        store, _ = self.tables()
         with store.transaction(write=False):
             summary = store.summary(customer_id, self.setting.clock())
         if summary is None:
@@ -120,13 +120,13 @@ class LedgerBackend:
 
     def summaries(self, limit: int | None = None) -> Iterator[Summary]:
         """See the port."""
-        return self._tables()[0].summaries(self.setting.clock(), limit)
+        return self.tables()[0].summaries(self.setting.clock(), limit)
 
     # -- customers -------------------------------------------------------------------------------------
 
     def customers(self, search: str | None = None, limit: int | None = None) -> Iterator[tuple[str, int]]:
         """See the port."""
-        return self._tables()[0].customer_list(self.setting.clock(), search, limit)
+        return self.tables()[0].customer_list(self.setting.clock(), search, limit)
 
     def create_customer(self, customer_id: str, start: AddPoints | None) -> Outcome | None:
         """See the port; an outcome only with starting points."""
@@ -135,7 +135,7 @@ class LedgerBackend:
         from rpctl.backends.ledger.sql.entries import CustomerRow
         from rpctl.domain.lots import Account
 
-        store, _ = self._tables(write=True)
+        store, _ = self.tables(write=True)
         with store.transaction(write=True):
             if store.customers_by_id([customer_id]):
                 raise CustomerExists(f"Customer {customer_id} exists.", customerId=customer_id)
@@ -144,7 +144,7 @@ class LedgerBackend:
 
     def delete_customer(self, customer_id: str) -> Tombstone:
         """See the port; the text is overwritten in the file and in its log."""
-        store, _ = self._tables(write=True)
+        store, _ = self.tables(write=True)
         with store.transaction(write=True):
             customer = store.customers_by_id([customer_id]).get(customer_id)
             if customer is None:
@@ -159,7 +159,7 @@ class LedgerBackend:
 
     def options(self) -> list[RedeemOption]:
         """See the port."""
-        _, catalog = self._tables()
+        _, catalog = self.tables()
         with file.translated(self.path):
             return catalog.options()
 
@@ -169,7 +169,7 @@ class LedgerBackend:
         option_id = document.get("id") or self.setting.random_bytes(12).hex()
         if not isinstance(option_id, str) or not option_id.isprintable():
             raise InvalidValue(f"id is {option_id!r}; it is text.")
-        store, catalog = self._tables(write=True)
+        store, catalog = self.tables(write=True)
         with store.transaction(write=True):
             catalog.insert_option(option_id, option, self.setting.clock())
             return catalog.option(option_id)
@@ -177,32 +177,32 @@ class LedgerBackend:
     def update_option(self, option_id: str, version: int, document: Document) -> RedeemOption:
         """See the port: of two racing updates one wins."""
         option = check_option(document)
-        store, catalog = self._tables(write=True)
+        store, catalog = self.tables(write=True)
         with store.transaction(write=True):
             catalog.update_option(option_id, version, option, self.setting.clock())
             return catalog.option(option_id)
 
     def delete_option(self, option_id: str) -> None:
         """See the port."""
-        store, catalog = self._tables(write=True)
+        store, catalog = self.tables(write=True)
         with store.transaction(write=True):
             catalog.delete_option(option_id)
 
     def coupon(self, code: str) -> Coupon:
         """See the port."""
-        _, catalog = self._tables()
+        _, catalog = self.tables()
         with file.translated(self.path):
             return catalog.coupon(code)
 
     def program(self, site_code: str) -> Program:
         """See the port."""
-        _, catalog = self._tables()
+        _, catalog = self.tables()
         with file.translated(self.path):
             return catalog.program(site_code)
 
     def set_program(self, site_code: str, settings: dict[str, Any]) -> Program:
         """See the port; the names are those of `Program`."""
-        store, catalog = self._tables(write=True)
+        store, catalog = self.tables(write=True)
         with store.transaction(write=True):
             program = replace(catalog.program(site_code), configured=True, **settings)
             catalog.save_program(program)
@@ -215,7 +215,7 @@ class LedgerBackend:
         everything in one transaction while it is gone through."""
         from rpctl.backends.ledger.audit import Audit
 
-        return Audit(self._tables()[0])
+        return Audit(self.tables()[0])
 
     def close(self) -> None:
         """Closes the file; it opens again by itself."""
@@ -223,7 +223,8 @@ class LedgerBackend:
             self._open[0].connection.close()
             self._open = None
 
-    def _tables(self, *, write: bool = False) -> tuple[Entries, Catalog]:
+    def tables(self, *, write: bool = False) -> tuple[Entries, Catalog]:
+        """The open file's tables, for this package."""
         if self._open and write and not self._writable:
             self.close()
         if not self._open:

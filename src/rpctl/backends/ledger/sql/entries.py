@@ -325,6 +325,26 @@ class Entries:
             names[seq] = row.entry_id if row else "?"
         return names[seq]
 
+    def export(self) -> Iterator[tuple[str | None, str | None, str | None, str | None, EntryRow]]:
+        """Every entry in recording order, as one moment's state: customer id, who recorded it, with which version
+        and in which import run (all None for an erased one), and the row itself."""
+        sql = (
+            f"SELECT c.customer_id, o.who, o.rpctl_version, o.run, {', '.join('e.' + name for name in EntryRow._fields)}"  # noqa: S608
+            " FROM entries e JOIN customers c ON c.seq = e.customer LEFT JOIN origins o ON o.seq = e.origin ORDER BY e.seq"
+        )
+        with translated(self.path):
+            for customer_id, who, version, run, *row in self.connection.execute(sql):
+                yield customer_id, who, version, run, EntryRow(*row)
+
+    def counts(self) -> dict[str, Any]:
+        """How much there is: entries, customers, deleted customers, when the last entry was recorded."""
+        row = self.connection.execute(
+            "SELECT (SELECT count(*) FROM entries), (SELECT count(customer_id) FROM customers),"
+            " (SELECT count(*) FROM tombstones), (SELECT max(recorded_at) FROM entries WHERE seq >"
+            " (SELECT coalesce(max(seq), 0) - 1000 FROM entries)), (SELECT value FROM meta WHERE name = 'ledger_id')"
+        ).fetchone()
+        return dict(zip(("entries", "customers", "deletedCustomers", "lastRecordedAt", "ledgerId"), row, strict=True))
+
     # -- writing ---------------------------------------------------------------------------------------
 
     def insert_customers(self, customers: Iterable[CustomerRow]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -55,6 +56,35 @@ def open_file(path: Path, *, write: bool, migrations: Sequence[str] = MIGRATIONS
     return connection
 
 
+def open_untouched(path: Path) -> sqlite3.Connection:
+    """A ledger of any version this program knows, to read from; nothing of it is changed. Raises `LedgerUnusable`."""
+    _check_header(path, len(MIGRATIONS))
+    with translated(path):
+        return _connect(f"file:{quote(str(path.absolute()))}?mode=ro" + ("" if _wal(path).exists() else "&immutable=1"))
+
+
+def overwrite(source: sqlite3.Connection, target: sqlite3.Connection, path: Path) -> None:
+    """Makes ``target`` what ``source`` is, in one transaction; whoever has it open sees the new content next."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+
+    def give_up(status: int, *_: int) -> None:
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > deadline:
+            raise LedgerBusy(f"The ledger {path} was busy for {BUSY_TIMEOUT_S:.0f} seconds.")
+
+    with translated(path):
+        source.backup(target, progress=give_up, sleep=0.05)
+
+
+def set_aside(path: Path, name: str) -> Path:
+    """Moves a file that is in the way, with what SQLite keeps beside it, to ``name`` in its folder."""
+    aside = path.with_name(name)
+    for suffix in ("-wal", "-shm", ""):
+        old = path.with_name(path.name + suffix)
+        if old.exists():
+            old.rename(aside.with_name(name + suffix))
+    return aside
+
+
 def create_file(path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
     """Makes an empty ledger at ``path``, unless one came to be there meanwhile."""
     try:
@@ -90,7 +120,7 @@ def copy_file(source: sqlite3.Connection, target: Path) -> None:
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """An empty file of our own, 0600, in the folder of ``path``; it and what SQLite puts beside it are gone at the end."""
+    """An empty file of our own, 0600, in the folder of ``path``, gone at the end with all that SQLite puts beside it."""
     new = path.absolute().with_name(f".{path.name}.{os.urandom(6).hex()}.new")
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:

@@ -1,0 +1,188 @@
+"""The root of the command line, and the one boundary where errors become lines and exit statuses."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+
+from rpctl.cli.options import Group, noun
+from rpctl.cli.services import Session
+from rpctl.errors import Interrupted, InvalidValue, RpctlError, Terminated, UsageError
+from rpctl.terminal import Terminal
+
+NOUNS: Final[Mapping[str, tuple[str, str]]] = {
+    "points": ("points", "Add, redeem, show, reverse and import points."),
+    "customer": ("customer", "Create, show, list and delete customers."),
+    "options": ("redeem_options", "Redeem options: what points can be exchanged for."),
+    "program": ("program", "How orders become points, and how long they live."),
+    "imports": ("imports", "Earlier import runs."),
+    "ledger": ("ledger", "The local ledger file: verify, back up, restore, export."),
+    "profile": ("profile", "Named settings."),
+    "config": ("config", "What is in force, and who decided."),
+}
+"""Each noun: its module in this package, and its line of help."""
+
+_HELP: Final = """Administer customers' reward points: every change exactly once.
+
+$ rpctl points add C1 50 --reference order-9
+$ rpctl points balance C1
+$ rpctl points import orders.csv --dry-run
+
+With no profile at all rpctl works on a local ledger, so everything here runs on a fresh machine. `rpctl NOUN
+--help` lists a noun's commands, `rpctl NOUN VERB --help` tells all about one."""
+
+_CLICK_USAGE: Final[Any] = typer.BadParameter.__bases__[0]
+
+
+class _Root(Group):
+    """Typer would turn an interruption into a bare status; the boundary has more to say."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise _interrupted(error) from error
+
+
+def _interrupted(error: KeyboardInterrupt) -> Interrupted:
+    return Terminated("Stopped by the system.") if isinstance(error, _Termination) else Interrupted("Interrupted.")
+
+
+class _Termination(KeyboardInterrupt):
+    """SIGTERM: ends the command the way Ctrl-C does, so that everything open is closed."""
+
+
+def _terminate(*_: Any) -> None:
+    raise _Termination
+
+
+def root() -> Group:
+    """The command tree; a noun's module is imported when the noun is named."""
+    commands = {name: _noun_builder(name, module, text) for name, (module, text) in NOUNS.items()}
+    return _Root("rpctl", _HELP, commands, {name: text for name, (_, text) in NOUNS.items()})
+
+
+def _noun_builder(name: str, module: str, text: str) -> Callable[[], Group]:
+    return lambda: noun(name, import_module(f"rpctl.cli.{module}").app, text)
+
+
+def run(argv: Sequence[str], session: Session) -> int:
+    """Runs one command line to its end and returns the exit status. Nothing escapes but SystemExit."""
+    terminal = session.terminal
+    try:
+        try:
+            status = _run(argv, session)
+            terminal.flush()
+        finally:
+            session.close()
+    except BrokenPipeError:
+        terminal.abandon()
+        return 0
+    except KeyboardInterrupt as error:
+        return _report(_interrupted(error), argv, session)
+    except RpctlError as error:
+        return _report(error, argv, session)
+    except OSError as error:
+        return _report(_system(error), argv, session)
+    except Exception as error:  # the boundary: whatever is left is our bug
+        return _bug(error, argv, session)
+    return status
+
+
+def _run(argv: Sequence[str], session: Session) -> int:
+    try:
+        answer = root().main(args=list(argv), prog_name="rpctl", standalone_mode=False, obj=session)
+    except _CLICK_USAGE as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            session.terminal.write(error.format_message() + "\n")
+            return 0
+        raise _usage(error, argv) from error
+    if answer is None or isinstance(answer, int):
+        return answer or 0
+    from rpctl.render.output import show
+
+    show(answer, session.format, session.terminal)
+    return int(answer.exit_status)
+
+
+def _usage(error: Any, argv: Sequence[str]) -> RpctlError:
+    option = getattr(error, "option_name", "")
+    if re.fullmatch(r"-\d.*", option):
+        number = next((word for word in argv if word.startswith(option)), option)
+        return InvalidValue(
+            f"{number!r} is not a number of points.", "Points are whole numbers from 1 to 2147483647, without a sign."
+        )
+    message = " ".join(error.format_message().split())
+    where = error.ctx.command_path if getattr(error, "ctx", None) else "rpctl"
+    return UsageError(message, f"`{where} --help` shows how it is used.")
+
+
+def _system(error: OSError) -> RpctlError:
+    from pathlib import Path
+
+    from rpctl.backends.ledger.sql.file import unusable
+
+    return unusable(Path(error.filename or "."), error, "used")
+
+
+def _report(error: RpctlError, argv: Sequence[str], session: Session) -> int:
+    if session.wants_json(argv):
+        import json
+
+        session.terminal.say_raw(
+            json.dumps(
+                {
+                    "error": {
+                        "code": error.code,
+                        "message": error.message,
+                        "hint": error.hint,
+                        "exitStatus": error.exit_status,
+                        "httpStatus": None,
+                        "request": None,
+                        "retryable": error.retryable,
+                        "details": error.details,
+                    }
+                }
+            )
+        )
+    else:
+        session.terminal.error(error.message, error.hint)
+    if session.environ.get("RPCTL_DEBUG"):
+        _traceback(session)
+    return error.exit_status
+
+
+def _bug(error: Exception, argv: Sequence[str], session: Session) -> int:
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    where = session.log(text)
+    hint = (
+        f"This is a bug in rpctl. The log is {where}." if where else "This is a bug in rpctl; RPCTL_DEBUG=1 tells more."
+    )
+    return _report(RpctlError(f"Unexpected: {type(error).__name__}: {error}", hint), argv, session)
+
+
+def _traceback(session: Session) -> None:
+    import traceback
+
+    session.terminal.say_raw(traceback.format_exc().rstrip())
+
+
+def main() -> int:
+    """The process's own streams, environment and clock."""
+    signal.signal(signal.SIGTERM, _terminate)
+    session = Session(Terminal.of_process(), os.environ)
+    status = run(sys.argv[1:], session)
+    try:
+        sys.stdout.flush()
+    except (BrokenPipeError, AttributeError):
+        session.terminal.abandon()
+    return status

@@ -1,0 +1,122 @@
+"""rpctl customer: create, show, list, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rpctl.cli.points import Customer, Key, Limit, Reason, Site
+from rpctl.domain.changes import AddPoints, Customers
+from rpctl.domain.values import parse_id, parse_points, parse_text, parse_when
+from rpctl.errors import UsageError
+from rpctl.render import views
+
+app = typer.Typer()
+
+_DELETED = ("customerId", "entries", "pointsAdded", "pointsRedeemed", "pointsLeft")
+
+
+@app.command()
+def create(
+    ctx: typer.Context,
+    customer: Customer,
+    points: Annotated[str | None, typer.Option(metavar="N", help="Start with so many points.")] = None,
+    reference: Annotated[str | None, typer.Option(metavar="ORDER", help="The order they come from.")] = None,
+    description: Annotated[str | None, typer.Option(metavar="TEXT", help="What the customer sees.")] = None,
+    reason: Reason = None,
+    valid_until: Annotated[str | None, typer.Option(metavar="WHEN", help="Until when they can be redeemed.")] = None,
+    site: Site = None,
+    key: Key = None,
+) -> views.View:
+    """Create a customer, with starting points or without.
+
+    $ rpctl customer create C1 --points 100 --description Welcome
+
+    A customer that exists is refused (exit 6, customer_exists).
+    """
+    session = ctx.obj
+    customer_id = parse_id(customer)
+    if points is None:
+        extra = {"--reference": reference, "--description": description, "--valid-until": valid_until, "--key": key}
+        given = [name for name, value in extra.items() if value is not None]
+        if given:
+            raise UsageError(f"{given[0]} belongs to starting points.", "Add --points N, or leave it out.")
+        session.writing(("customerId", "activePoints")).create_customer(customer_id, None)
+        return views.record({"customerId": customer_id, "activePoints": 0}, written=True)
+    change = AddPoints(
+        customer_id=customer_id,
+        key=session.key(key),
+        points=parse_points(points),
+        reference_id=None if reference is None else parse_id(reference, "reference"),
+        description=parse_text(description, "description"),
+        reason=parse_text(reason, "reason"),
+        valid_until=None if valid_until is None else parse_when(valid_until, session.zone, end_of_day=True),
+        site_code=parse_id(site or session.settings.site, "site code"),
+        customers=Customers.NEW,
+    )
+    outcome = session.writing().create_customer(customer_id, change)
+    return session.answer(change, outcome, key_given=key is not None, told_new=True)
+
+
+@app.command()
+def show(ctx: typer.Context, customer: Customer) -> views.View:
+    """Show a customer's points, entry by entry.
+
+    $ rpctl customer show C1
+    """
+    return views.customer_summary(ctx.obj.backend.summary(parse_id(customer)))
+
+
+@app.command(name="list")
+def list_(
+    ctx: typer.Context,
+    limit: Limit = None,
+    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only ids that contain this.")] = None,
+) -> views.View:
+    """List customers and their active points.
+
+    $ rpctl customer list --search smith
+    $ rpctl customer list -o csv > customers.csv
+    """
+    return views.customers(ctx.obj.backend.customers(search, limit))
+
+
+@app.command()
+def delete(
+    ctx: typer.Context,
+    customer: Customer,
+    confirm: Annotated[
+        str | None, typer.Option(metavar="ID", help="The id once more, in place of being asked.")
+    ] = None,
+) -> views.View:
+    """Delete a customer's points and personal text, for good.
+
+    $ rpctl customer delete C1 --confirm C1
+
+    Counts and sums stay as a tombstone. The keys of the customer's changes stay as digests, so that an old
+    import cannot bring the person back.
+    """
+    session = ctx.obj
+    customer_id = parse_id(customer)
+    if confirm is not None and confirm != customer_id:
+        raise UsageError(f"--confirm {confirm} is not customer {customer_id}.", "Repeat the very id to delete.")
+    backend = session.writing(_DELETED)
+    points = backend.active_points(customer_id)
+    session.consent(
+        f"Delete customer {customer_id} and their {points} points for good?",
+        yes=confirm is not None,
+        command=session.command("customer", "delete", customer_id, "--confirm", customer_id),
+        answer=customer_id,
+    )
+    tombstone = backend.delete_customer(customer_id)
+    return views.record(
+        {
+            "customerId": customer_id,
+            "entries": tombstone.entries,
+            "pointsAdded": tombstone.points_added,
+            "pointsRedeemed": tombstone.points_redeemed,
+            "pointsLeft": tombstone.points_left,
+        },
+        written=True,
+    )

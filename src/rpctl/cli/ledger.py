@@ -1,0 +1,128 @@
+"""rpctl ledger: info, verify, backup, restore, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rpctl.render import views
+
+app = typer.Typer()
+
+_EXPORTED = (
+    ("position", True), ("customerId", False), ("type", False), ("id", False), ("points", True),
+    ("createdAt", False), ("validUntil", False), ("usedPoints", True), ("allPointsAfterCreation", True),
+    ("reference-id", False), ("description", False), ("reason", False), ("siteCode", False),
+    ("reversesPosition", True), ("recordedAt", False), ("recordedBy", False), ("rpctlVersion", False),
+    ("importRun", False), ("keyDigest", False), ("entryDigest", False),
+)  # fmt: skip
+
+
+@app.command()
+def info(ctx: typer.Context) -> views.View:
+    """Show where the ledger is, how large, and what is in it.
+
+    $ rpctl ledger info
+    """
+    from rpctl.backends.ledger import upkeep
+
+    session = ctx.obj
+    facts = upkeep.info(session.backend)
+    if facts["networkFileSystem"]:
+        session.terminal.warn(
+            f"the ledger lies on a network file system ({facts['networkFileSystem']}), where locks may not hold"
+        )
+    return views.record(facts)
+
+
+@app.command()
+def verify(ctx: typer.Context) -> views.View:
+    """Check every rule on every entry of the ledger.
+
+    $ rpctl ledger verify
+    $ rpctl ledger verify -o json | jq '.problems[]'
+
+    Recomputes every balance, every lot and every digest. Exit status 3 where something is wrong.
+    """
+    session = ctx.obj
+    found = session.backend.verify()
+    problems = [
+        {"customerId": one.customer_id, "entryId": one.entry_id, "rule": one.rule, "message": one.message}
+        for one in found.problems
+    ]
+    document = {
+        "schema": "rpctl.ledger-verify/1",
+        "path": str(session.backend.path),
+        "customers": found.customers,
+        "entries": found.entries,
+        "problems": problems,
+    }
+    if problems:
+        session.terminal.warn(f"{len(problems)} problems; keep the file and restore the last good backup elsewhere")
+    else:
+        session.terminal.note(f"{found.entries} entries of {found.customers} customers: everything holds")
+    columns = [views.Column(name) for name in ("customerId", "entryId", "rule", "message")]
+    return views.View(
+        (document,),
+        columns,
+        many=False,
+        rows=lambda doc: doc["problems"],
+        exit_status=3 if problems else 0,
+    )
+
+
+@app.command()
+def backup(
+    ctx: typer.Context, file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy; it must not exist yet.")]
+) -> views.View:
+    """Write a consistent copy of the ledger, while others go on working.
+
+    $ rpctl ledger backup /backups/points-$(date +%F).db
+    """
+    from rpctl.backends.ledger import upkeep
+
+    size = upkeep.backup(ctx.obj.backend, file)
+    return views.record({"file": str(file), "sizeBytes": size}, written=True)
+
+
+@app.command()
+def restore(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `ledger backup` wrote.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> views.View:
+    """Make the ledger what a backup is; what it was before is kept beside it.
+
+    $ rpctl ledger restore /backups/points-2026-11-20.db
+    """
+    from rpctl.backends.ledger import upkeep
+
+    session = ctx.obj
+    backend = session.writing(("ledger", "restoredFrom", "keptBefore"))
+    session.consent(
+        f"Replace the ledger {backend.path} by {file}?",
+        yes=yes,
+        command=session.command("ledger", "restore", str(file), "--yes"),
+    )
+    kept = upkeep.restore(backend, file)
+    return views.record(
+        {"ledger": str(backend.path), "restoredFrom": str(file), "keptBefore": str(kept) if kept else None},
+        written=True,
+    )
+
+
+@app.command()
+def export(ctx: typer.Context) -> views.View:
+    """Write every entry in recording order, with all that is recorded of it.
+
+    $ rpctl ledger export -o csv > entries.csv
+    $ rpctl ledger export -o jsonl | jq 'select(.type == "redeemed")'
+
+    Streams; the whole ledger as plain text, should you ever want to leave.
+    """
+    from rpctl.backends.ledger import upkeep
+
+    columns = [views.Column(name, number=number) for name, number in _EXPORTED]
+    return views.View(upkeep.export(ctx.obj.backend), columns)

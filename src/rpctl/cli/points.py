@@ -1,0 +1,222 @@
+"""rpctl points: add, redeem, balance, summary, history, explain, reverse."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rpctl.domain.changes import AddPoints, Customers, RedeemPoints, Reverse
+from rpctl.domain.values import parse_decimal, parse_id, parse_instant, parse_points, parse_text, parse_when
+from rpctl.errors import UsageError
+from rpctl.render import views
+
+app = typer.Typer()
+
+Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, taken as text.")]
+Description = Annotated[str | None, typer.Option(metavar="TEXT", help="What the customer sees.")]
+Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for internal use.")]
+CreatedAt = Annotated[
+    str | None, typer.Option(metavar="WHEN", help="The business date, e.g. 2026-01-31; by default now.")
+]
+Site = Annotated[str | None, typer.Option(metavar="CODE", help="The site whose program applies.")]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY", help="The change's own key: the same key again changes nothing. By default a fresh one."
+    ),
+]
+Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="At most so many.")]
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    customer: Customer,
+    points: Annotated[str | None, typer.Argument(metavar="[POINTS]", help="1 to 2147483647.")] = None,
+    order_value: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="In place of POINTS: the program's factor decides.")
+    ] = None,
+    reference: Annotated[str | None, typer.Option(metavar="ORDER", help="The order the points come from.")] = None,
+    description: Description = None,
+    reason: Reason = None,
+    valid_until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN", help="2027-01-31, an instant, +90d, +12m or never; by default what the program says."
+        ),
+    ] = None,
+    created_at: CreatedAt = None,
+    site: Site = None,
+    key: Key = None,
+    existing: Annotated[bool, typer.Option("--existing", help="Refuse a customer that does not exist yet.")] = False,
+) -> views.View:
+    """Add points to a customer.
+
+    $ rpctl points add C1 50 --reference order-9
+    $ rpctl points add C1 --order-value 29.90 --reference order-10 --key order-10
+
+    A customer that does not exist yet is created, and a note says so. With --key the command can be repeated
+    safely: the same key counts once.
+    """
+    session = ctx.obj
+    if (points is None) == (order_value is None):
+        raise UsageError("Give either POINTS or --order-value.", "`rpctl points add C1 50`")
+    change = AddPoints(
+        customer_id=parse_id(customer),
+        key=session.key(key),
+        points=None if points is None else parse_points(points),
+        order_value=None if order_value is None else parse_decimal(order_value, "order value"),
+        reference_id=None if reference is None else parse_id(reference, "reference"),
+        description=parse_text(description, "description"),
+        reason=parse_text(reason, "reason"),
+        valid_until=None if valid_until is None else parse_when(valid_until, session.zone, end_of_day=True),
+        created_at=None if created_at is None else parse_instant(created_at, session.zone),
+        site_code=parse_id(site or session.settings.site, "site code"),
+        customers=Customers.EXISTING if existing else Customers.ANY,
+    )
+    return session.apply(change, key_given=key is not None)
+
+
+@app.command()
+def redeem(
+    ctx: typer.Context,
+    customer: Customer,
+    points: Annotated[str | None, typer.Argument(metavar="[POINTS]", help="1 to 2147483647.")] = None,
+    option: Annotated[
+        str | None, typer.Option(metavar="ID", help="In place of POINTS: exchange for this redeem option's coupon.")
+    ] = None,
+    description: Description = None,
+    reason: Reason = None,
+    created_at: CreatedAt = None,
+    site: Site = None,
+    key: Key = None,
+) -> views.View:
+    """Redeem a customer's points, or exchange them for a coupon.
+
+    $ rpctl points redeem C1 30 --description "Paid at the till"
+    $ rpctl points redeem C1 --option 6650a1 --key C1-coupon-1
+
+    The points that expire first are used first. Where they do not suffice nothing is taken (exit 6,
+    insufficient_points).
+    """
+    session = ctx.obj
+    if (points is None) == (option is None):
+        raise UsageError("Give either POINTS or --option.", "`rpctl points redeem C1 30`")
+    change = RedeemPoints(
+        customer_id=parse_id(customer),
+        key=session.key(key),
+        points=None if points is None else parse_points(points),
+        option_id=None if option is None else parse_id(option, "option id"),
+        description=parse_text(description, "description"),
+        reason=parse_text(reason, "reason"),
+        created_at=None if created_at is None else parse_instant(created_at, session.zone),
+        site_code=parse_id(site or session.settings.site, "site code"),
+    )
+    return session.apply(change, key_given=key is not None)
+
+
+@app.command()
+def balance(
+    ctx: typer.Context,
+    customer: Customer,
+    as_of: Annotated[str | None, typer.Option(metavar="WHEN", help="As it was at that moment.")] = None,
+) -> views.View:
+    """Show how many points a customer can redeem.
+
+    $ rpctl points balance C1
+    $ rpctl points balance C1 --as-of 2026-06-30
+
+    A bare number in every format.
+    """
+    session = ctx.obj
+    if as_of is None:
+        return views.number(session.backend.active_points(parse_id(customer)))
+    from rpctl.reports.balance import as_of as points_as_of
+
+    at = parse_instant(as_of, session.zone, end_of_day=True)
+    return views.number(points_as_of(session.backend.summary(parse_id(customer)), at))
+
+
+@app.command()
+def summary(
+    ctx: typer.Context,
+    customer: Annotated[str | None, typer.Argument(metavar="[CUSTOMER]", help="By default everybody.")] = None,
+    limit: Limit = None,
+) -> views.View:
+    """Show one customer's added and redeemed points, or everybody's.
+
+    $ rpctl points summary C1
+    $ rpctl points summary -o jsonl | jq .activePoints
+
+    JSON is the API's own document: customerId, activePoints and summary.
+    """
+    session = ctx.obj
+    if customer is not None:
+        return views.customer_summary(session.backend.summary(parse_id(customer)))
+    return views.summaries(session.backend.summaries(limit))
+
+
+@app.command()
+def history(
+    ctx: typer.Context,
+    customer: Customer,
+    since: Annotated[str | None, typer.Option(metavar="WHEN", help="From that day or moment on.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="Up to that day or moment.")] = None,
+    kind: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only added, redeemed or expired.")] = None,
+) -> views.View:
+    """Show a customer's changes in recording order with the running balance, expiries included.
+
+    $ rpctl points history C1
+    $ rpctl points history C1 --since 2026-01-01 --type redeemed
+    """
+    from rpctl.render import reports
+    from rpctl.reports.history import history as lines_of
+
+    session = ctx.obj
+    start = None if since is None else parse_instant(since, session.zone)
+    end = None if until is None else parse_instant(until, session.zone, end_of_day=True)
+    found = session.backend.summary(parse_id(customer))
+    return reports.history(found, lines_of(found, session.clock(), since=start, until=end, kind=kind))
+
+
+@app.command()
+def explain(ctx: typer.Context, customer: Customer) -> views.View:
+    """Show lot by lot what was granted, used, has expired and is left.
+
+    $ rpctl points explain C1
+
+    Names the first entry where the numbers stop adding up.
+    """
+    from rpctl.render import reports
+    from rpctl.reports.explain import explain as explanation_of
+
+    session = ctx.obj
+    return reports.explanation(explanation_of(session.backend.summary(parse_id(customer)), session.clock()))
+
+
+@app.command()
+def reverse(
+    ctx: typer.Context,
+    customer: Customer,
+    entry: Annotated[str, typer.Argument(metavar="ENTRY_ID", help="The id that `points history` shows.")],
+    description: Description = None,
+    reason: Reason = None,
+    key: Key = None,
+) -> views.View:
+    """Book the opposite of an entry, linked to it.
+
+    $ rpctl points reverse C1 5345b895-6b68-734e-6d1c-1acdeea574cb --reason "wrong customer"
+
+    Of added points what is left is taken back; redeemed points are given back as a new lot that lives as long
+    as the longest-lived lot that was used. A reversal is not reversed, and an entry only once.
+    """
+    session = ctx.obj
+    change = Reverse(
+        customer_id=parse_id(customer),
+        entry_id=parse_id(entry, "entry id"),
+        key=session.key(key),
+        description=parse_text(description, "description"),
+        reason=parse_text(reason, "reason"),
+    )
+    return session.apply(change, key_given=key is not None)

@@ -1,0 +1,209 @@
+"""Builds what a command asks for, when it asks: settings, backend, format, consent. Heavy rooms load here only."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rpctl import __version__
+from rpctl.domain.values import Instant
+from rpctl.errors import ConsentMissing, InvalidValue, ReadOnlyProfile, RpctlError
+from rpctl.render.output import Format
+from rpctl.render.views import FORMATS, WRITTEN_FIELDS, View, check_field, written_entry
+from rpctl.terminal import Terminal
+
+if TYPE_CHECKING:
+    from rpctl.backends.ledger.backend import LedgerBackend
+    from rpctl.config.settings import Settings
+    from rpctl.domain.changes import Change
+    from rpctl.domain.outcomes import Outcome
+
+
+def system_clock() -> Instant:
+    """Now, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Session:
+    """One command line's surroundings. ``flags`` are the common options as typed, by name."""
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        environ: Mapping[str, str],
+        clock: Callable[[], Instant] = system_clock,
+        who: Callable[[], str] | None = None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.terminal = terminal
+        self.environ = environ
+        self.clock = clock
+        self.random_bytes = random_bytes
+        self.flags: dict[str, Any] = {}
+        self._who = who or _os_user
+        self._backend: LedgerBackend | None = None
+
+    # -- settings --------------------------------------------------------------------------------------
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What is in force, by flags, environment, profile and defaults. Raises `InvalidConfig` and others."""
+        from rpctl.config.settings import resolve
+
+        settings = resolve(self.flags, self.environ)
+        self.terminal.quiet = bool(self.flags.get("quiet"))
+        self.terminal.prompts = not settings.no_input
+        if self.flags.get("no_color"):
+            self.terminal.color = False
+        return settings
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone of dates without one."""
+        return self.settings.zone()
+
+    @cached_property
+    def format(self) -> Format:
+        """How the answer is shown. Raises `InvalidValue`."""
+        name = self.settings.output or ("table" if self.terminal.out_is_terminal else "tsv")
+        fields = self.flags.get("fields")
+        names = None if fields is None else [field.strip() for field in fields.split(",") if field.strip()]
+        if names == []:
+            raise InvalidValue("--fields names no field.")
+        return Format(name, names, not self.flags.get("no_header"), bool(self.flags.get("raw_csv")))
+
+    def wants_json(self, argv: Sequence[str]) -> bool:
+        """Whether an error is shown as JSON, even one that came before the options were understood."""
+        name = self.flags.get("output") or self.environ.get("RPCTL_OUTPUT")
+        for at, word in enumerate(argv):
+            if word in ("-o", "--output") and at + 1 < len(argv):
+                name = argv[at + 1]
+            elif word.startswith("--output=") or (
+                word.startswith("-o") and not word.startswith("--") and len(word) > 2
+            ):
+                name = word.partition("=")[2] if "=" in word else word[2:]
+        return name in ("json", "jsonl")
+
+    # -- backend ---------------------------------------------------------------------------------------
+
+    @property
+    def backend(self) -> LedgerBackend:
+        """The backend of the profile in force, for reading."""
+        if self._backend is None:
+            from rpctl.backends import open_backend
+
+            self._backend = open_backend(
+                self.settings, clock=self.clock, who=self._who(), version=__version__, random_bytes=self.random_bytes
+            )
+        return self._backend
+
+    def writing(self, fields: Sequence[str] = WRITTEN_FIELDS) -> LedgerBackend:
+        """The backend for a command that changes something. Raises what would spoil the answer afterwards, and
+        `ReadOnlyProfile`, before anything is changed."""
+        if self.settings.read_only:
+            raise ReadOnlyProfile(f"{self.whose} is read-only.")
+        for field in self.format.fields or ():
+            check_field(field, fields)
+        return self.backend
+
+    @property
+    def whose(self) -> str:
+        """The profile or the ledger, as a person would call it."""
+        return f"Profile {self.settings.profile}" if self.settings.profile else f"The ledger {self.settings.ledger}"
+
+    def close(self) -> None:
+        """Lets go of what is open."""
+        if self._backend:
+            self._backend.close()
+
+    # -- changes ---------------------------------------------------------------------------------------
+
+    def key(self, given: str | None) -> str:
+        """The key that was given, or a fresh one. Raises `InvalidValue`."""
+        from rpctl.domain.values import parse_id
+
+        if given is not None:
+            return parse_id(given, "key")
+        return self.random_bytes(12).hex()
+
+    def apply(self, change: Change, *, key_given: bool) -> View:
+        """Applies one change and shows its entry. Raises what refused it."""
+        return self.answer(change, self.writing().apply([change])[0], key_given=key_given)
+
+    def answer(self, change: Change, outcome: Outcome, *, key_given: bool, told_new: bool = False) -> View:
+        """The view of a change's outcome, with the notes that belong to it; ``told_new``: a new customer is no
+        news."""
+        from rpctl.domain.outcomes import AlreadyApplied, Applied, Refused
+
+        if isinstance(outcome, Refused):
+            raise outcome.error
+        if isinstance(outcome, AlreadyApplied):
+            self.terminal.note(f"key {change.key} is in already; nothing changed")
+        elif isinstance(outcome, Applied):
+            if not key_given:
+                self.terminal.note(f"key {change.key}")
+            if outcome.created_customer and not told_new:
+                self.terminal.note(f"customer {change.customer_id} is new")
+            if outcome.expired_on_arrival:
+                self.terminal.note("these points are past their validity already")
+            if outcome.short:
+                self.terminal.note(f"{outcome.points} points were left to reverse; {outcome.short} are spent")
+        entry = getattr(outcome, "entry", None)
+        if entry is None:
+            raise RpctlError(f"The outcome of key {change.key} is {outcome}.")
+        code = getattr(entry, "coupon_code", None)
+        return written_entry(entry, code=code) if code else written_entry(entry)
+
+    # -- consent ---------------------------------------------------------------------------------------
+
+    def consent(self, question: str, *, yes: bool, command: str, answer: str = "yes") -> None:
+        """Asks before something that cannot be taken back; ``command`` is what would go through unasked.
+
+        Raises `ConsentMissing` where nobody can be asked or the answer is another one.
+        """
+        if yes:
+            return
+        if not self.terminal.can_ask:
+            raise ConsentMissing(f"{question} Nobody can be asked here.", f"If that is meant: {command}")
+        production = " (production)" if self.settings.production else ""
+        if self.terminal.ask(f"{question}{production} Type {answer} to go on:") != answer:
+            raise ConsentMissing("Nothing was done.", "")
+
+    def command(self, *words: str) -> str:
+        """A command line that would go through, with the options that say where."""
+        from shlex import quote
+
+        where = [f"--{name}={self.flags[name]}" for name in ("profile", "ledger") if name in self.flags]
+        return " ".join(map(quote, ("rpctl", *words, *where)))
+
+    # -- the log ---------------------------------------------------------------------------------------
+
+    def log(self, text: str) -> Path | None:
+        """Appends to the log in the state directory; its path, or None where it cannot be written."""
+        from rpctl.config.paths import log_file
+
+        try:
+            path = log_file(self.environ)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} rpctl {__version__}\n{text}\n")
+        except (OSError, RpctlError):
+            return None
+        return path
+
+
+def _os_user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+__all__ = ["FORMATS", "Session", "system_clock"]

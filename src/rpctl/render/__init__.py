@@ -1,0 +1,1 @@
+"""Views of results, and the formats that show them: table, tsv, csv, json, jsonl."""

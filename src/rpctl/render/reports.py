@@ -1,0 +1,104 @@
+"""Views of the reports: history and explain. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from rpctl.domain.points import AddedPoints, Summary
+from rpctl.domain.values import format_instant
+from rpctl.render.views import Column, View, moment
+from rpctl.reports.explain import Explanation, LotStory
+from rpctl.reports.history import Line
+
+_HISTORY_COLUMNS: Final = (
+    Column("date"),
+    Column("type"),
+    Column("points", number=True),
+    Column("balance", number=True),
+    Column("validUntil"),
+    Column("reference-id"),
+    Column("description"),
+    Column("couponCode"),
+    Column("id"),
+    Column("reverses", shown=False),
+)
+
+_LOT_COLUMNS: Final = (
+    Column("createdAt"),
+    Column("granted", number=True),
+    Column("used", number=True),
+    Column("usedWith", lambda row: " ".join(f"{use['id']}:{use['points']}" for use in row["usedWith"])),
+    Column("expired", number=True),
+    Column("left", number=True),
+    Column("validUntil"),
+    Column("reference-id"),
+    Column("id"),
+)
+
+
+def history(summary: Summary, lines: Iterable[Line]) -> View:
+    """``rpctl.history/1``: a line per change, expiries included."""
+    document = {
+        "schema": "rpctl.history/1",
+        "customerId": summary.customer_id,
+        "activePoints": summary.active_points,
+        "history": [_line(line) for line in lines],
+    }
+    lead = f"Customer {summary.customer_id}: {summary.active_points} active points"
+    return View((document,), _HISTORY_COLUMNS, many=False, rows=lambda doc: doc["history"], lead=lambda _: lead)
+
+
+def _line(line: Line) -> dict[str, Any]:
+    entry = line.entry
+    lot = entry if isinstance(entry, AddedPoints) else None
+    return {
+        "date": format_instant(line.at),
+        "type": line.kind,
+        "points": line.points,
+        "balance": line.balance,
+        "validUntil": moment(lot.valid_until) if lot else None,
+        "reference-id": lot.reference_id if lot else None,
+        "description": entry.description,
+        "couponCode": getattr(entry, "coupon_code", None),
+        "id": entry.id,
+        "reverses": entry.reverses,
+    }
+
+
+def explanation(found: Explanation) -> View:
+    """``rpctl.explain/1``: a lot a line, and where the numbers stop adding up."""
+    mismatch = found.mismatch
+    document = {
+        "schema": "rpctl.explain/1",
+        "customerId": found.customer_id,
+        "activePoints": found.active_points,
+        "lots": [_lot(story) for story in found.lots],
+        "firstMismatch": None
+        if mismatch is None
+        else {"id": mismatch.entry.id, "stored": mismatch.stored, "expected": mismatch.expected},
+    }
+    lead = f"Customer {found.customer_id}: {found.active_points} active points; "
+    if mismatch is None:
+        lead += "every number adds up"
+    else:
+        lead += (
+            f"the numbers stop adding up at entry {mismatch.entry.id}: "
+            f"{mismatch.stored} is stored, {mismatch.expected} expected"
+        )
+    return View((document,), _LOT_COLUMNS, many=False, rows=lambda doc: doc["lots"], lead=lambda _: lead)
+
+
+def _lot(story: LotStory) -> dict[str, Any]:
+    lot = story.lot
+    return {
+        "id": lot.id,
+        "createdAt": format_instant(lot.created_at),
+        "validUntil": moment(lot.valid_until),
+        "reference-id": lot.reference_id,
+        "granted": lot.points,
+        "used": story.used,
+        "usedWith": [{"id": use.redemption_id, "points": use.points} for use in lot.used_with],
+        "expired": story.expired,
+        "left": story.left,
+    }

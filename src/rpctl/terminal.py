@@ -1,0 +1,180 @@
+"""Streams, terminals, colour, width, prompts, and the cleaning of foreign text.
+
+The only module that writes: data goes to stdout through `Terminal.write`, talk to stderr through the others.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Final, TextIO
+
+_CONTROL: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_BREAKS: Final = re.compile("[\x00-\x1f]")
+_NAMED: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def clean(text: str) -> str:
+    """Foreign text made harmless for a terminal: control, escape, bidi and invisible characters become visible
+    escapes; line breaks and tabs too, so that a cell stays in its line."""
+    if text.isprintable():
+        return text
+    text = _CONTROL.sub(_escaped, text)
+    return _BREAKS.sub(_escaped, text)
+
+
+def clean_json(text: str) -> str:
+    """JSON text with the characters that could harm a terminal as ``\\u`` escapes: the same document."""
+    if text.isprintable():
+        return text
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match[0]
+    number = ord(character)
+    return _NAMED.get(character) or (f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}")
+
+
+class Terminal:
+    """The three streams of a command and what is known of them.
+
+    ``quiet`` drops notes; ``color`` is None (decide by the environment and the stream), True or False;
+    ``prompts`` False means never ask (``--no-input``).
+    """
+
+    def __init__(self, stdin: TextIO | None, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.environ = environ
+        self.quiet = False
+        self.color: bool | None = None
+        self.prompts = True
+        self._progress = False
+
+    @classmethod
+    def of_process(cls) -> Terminal:
+        """This process's own streams; UTF-8 text that the stream's encoding lacks is escaped, never an error."""
+        stdout = sys.stdout if sys.stdout is not None else open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        stderr = sys.stderr if sys.stderr is not None else open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        for stream in (stdout, stderr):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        return cls(sys.stdin, stdout, stderr, os.environ)
+
+    # -- what the streams are --------------------------------------------------------------------------
+
+    @property
+    def out_is_terminal(self) -> bool:
+        """Whether a person reads stdout."""
+        return self.stdout.isatty()
+
+    @property
+    def err_is_terminal(self) -> bool:
+        """Whether a person reads stderr."""
+        return self.stderr.isatty()
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether someone can be asked: a terminal on stdin and stderr, and prompts not turned off."""
+        return self.prompts and self.stdin is not None and self.stdin.isatty() and self.err_is_terminal
+
+    def colors(self, stream: TextIO) -> bool:
+        """Whether to colour: ``--no-color``, NO_COLOR, FORCE_COLOR, TERM=dumb, not a terminal, in this order."""
+        if self.color is not None:
+            return self.color
+        if self.environ.get("NO_COLOR"):
+            return False
+        if self.environ.get("FORCE_COLOR"):
+            return True
+        return self.environ.get("TERM") != "dumb" and stream.isatty()
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; 80 where nobody knows."""
+        columns = self.environ.get("COLUMNS", "")
+        if columns.isdigit() and int(columns) > 0:
+            return int(columns)
+        try:
+            return os.get_terminal_size(self.stdout.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
+
+    # -- data ------------------------------------------------------------------------------------------
+
+    def write(self, text: str) -> None:
+        """Data, as it is."""
+        self._end_progress()
+        self.stdout.write(text)
+
+    def flush(self) -> None:
+        """Everything written so far leaves; raises BrokenPipeError where the reader went away."""
+        self.stdout.flush()
+
+    def abandon(self) -> None:
+        """The reader went away: nothing more is written, not even at exit."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self.stdout.fileno())
+        os.close(null)
+
+    # -- talk ------------------------------------------------------------------------------------------
+
+    def note(self, text: str) -> None:
+        """Something worth knowing; dropped by ``--quiet``."""
+        if not self.quiet:
+            self._say("note: ", "2", text)
+
+    def warn(self, text: str) -> None:
+        """Something to look at; never dropped."""
+        self._say("warning: ", "33", text)
+
+    def error(self, message: str, hint: str | None = None) -> None:
+        """What happened, and what to do."""
+        self._say("error: ", "31;1", message)
+        if hint:
+            self._say("hint: ", "36", hint)
+
+    def say_raw(self, text: str) -> None:
+        """A line of stderr as it is: a machine's error object, or a traceback that was asked for."""
+        self._end_progress()
+        self._err(text + "\n")
+
+    def progress(self, text: str) -> None:
+        """A line that the next one overwrites; only where a person reads stderr."""
+        if self.err_is_terminal and not self.quiet and self.environ.get("TERM") != "dumb":
+            self._err(f"\r\x1b[K{clean(text)[: self.width - 1]}")
+            self.stderr.flush()
+            self._progress = True
+
+    def ask(self, question: str) -> str:
+        """What a person types in answer. Only where `can_ask`; an end of input answers nothing."""
+        self._end_progress()
+        self._err(clean(question) + " ")
+        self.stderr.flush()
+        if self.stdin is None:
+            return ""
+        line = self.stdin.readline()
+        if not line.endswith("\n"):
+            self._err("\n")
+        return line.strip()
+
+    def _say(self, label: str, style: str, text: str) -> None:
+        self._end_progress()
+        if self.colors(self.stderr):
+            label = f"\x1b[{style}m{label}\x1b[0m"
+        self._err(label + clean(text) + "\n")
+
+    def _end_progress(self) -> None:
+        if self._progress:
+            self._err("\r\x1b[K")
+            self._progress = False
+
+    def _err(self, text: str) -> None:
+        try:
+            self.stderr.write(text)
+        except (BrokenPipeError, ValueError):
+            return  # nobody listens; the exit status still tells

@@ -102,3 +102,23 @@ class Backend(Protocol):
     def close(self) -> None:
         """Lets go of what is open."""
         ...
+
+
+class ImportRuns(Protocol):
+    """Where import runs are recorded."""
+
+    def start_run(self, run: str, now: Instant, file: str, content: bytes, report: Document) -> None:
+        """A new run, unfinished; ``content`` is the digest of the file's parsed cells."""
+        ...
+
+    def save_run(self, run: str, report: Document, finished_at: Instant | None) -> None:
+        """How far a run has come (``finished_at`` None), or how it ended."""
+        ...
+
+    def runs(self) -> list[dict[str, Any]]:
+        """All runs, the latest first: each its report with ``run``, ``startedAt`` and ``finishedAt``."""
+        ...
+
+    def run(self, run: str) -> dict[str, Any]:
+        """One run by its id or an unambiguous beginning of it. Raises `RunNotFound`."""
+        ...

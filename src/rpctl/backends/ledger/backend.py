@@ -208,6 +208,32 @@ class LedgerBackend:
             catalog.save_program(program)
         return program
 
+    # -- import runs -----------------------------------------------------------------------------------
+
+    def start_run(self, run: str, now: Instant, file: str, content: bytes, report: Document) -> None:
+        """See `ImportRuns`."""
+        store, catalog = self.tables(write=True)
+        with store.transaction(write=True):
+            catalog.start_run(run, now, file, content, report)
+
+    def save_run(self, run: str, report: Document, finished_at: Instant | None) -> None:
+        """See `ImportRuns`."""
+        store, catalog = self.tables(write=True)
+        with store.transaction(write=True):
+            catalog.save_run(run, report, finished_at)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """See `ImportRuns`."""
+        _, catalog = self.tables()
+        with file.translated(self.path):
+            return catalog.runs()
+
+    def run(self, run: str) -> dict[str, Any]:
+        """See `ImportRuns`."""
+        _, catalog = self.tables()
+        with file.translated(self.path):
+            return catalog.run(run)
+
     # -- the file --------------------------------------------------------------------------------------
 
     def verify(self) -> Audit:

@@ -1,0 +1,267 @@
+"""Which column of a header is which field of a change: native names, other products' names, what was typed.
+
+Names are compared without letter case, spaces, underscores and hyphens. This module sees headers only, never rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rpctl.errors import InvalidFile, InvalidValue
+
+FIELDS: Final = (
+    "customer_id",
+    "points",
+    "order_value",
+    "operation",
+    "reference_id",
+    "description",
+    "reason",
+    "valid_until",
+    "created_at",
+    "site_code",
+    "key",
+)
+"""The native header; ``customer_id`` and one of ``points`` and ``order_value`` are required."""
+
+REJECT_COLUMNS: Final = ("line", "error_code", "error")
+"""What a rejects file adds besides the key: read over, so that a corrected one is imported as it is."""
+
+ALIASES: Final[Mapping[str, str]] = {
+    # Talon.One, `Import loyalty points`
+    "customerprofileid": "customer_id",
+    "identifier": "customer_id",
+    "startdate": "created_at",
+    "expirydate": "valid_until",
+    # Smile, Yotpo, Influence.io: customers by e-mail; Influence.io's Action is the text that customers see
+    "email": "customer_id",
+    "emailaddress": "customer_id",
+    "customeremail": "customer_id",
+    "pointsbalance": "points",
+    "currentpointsbalance": "points",
+    "action": "description",
+    # LoyaltyLion, Voucherify
+    "merchantid": "customer_id",
+    "sourceid": "customer_id",
+    "loyaltypoints": "points",
+    "expirationdate": "valid_until",
+    # shops and tills
+    "customer": "customer_id",
+    "customernumber": "customer_id",
+    "userid": "customer_id",
+    "memberid": "customer_id",
+    "integrationid": "customer_id",
+    "profileid": "customer_id",
+    "point": "points",
+    "pointsamount": "points",
+    "rewardpoints": "points",
+    "ordertotal": "order_value",
+    "orderamount": "order_value",
+    "transactiontype": "operation",
+    "reference": "reference_id",
+    "orderid": "reference_id",
+    "ordernumber": "reference_id",
+    "note": "description",
+    "comment": "description",
+    "message": "description",
+    "explanation": "description",
+    "expiresat": "valid_until",
+    "expiry": "valid_until",
+    "validto": "valid_until",
+    "expires": "valid_until",
+    "createdon": "created_at",
+    "date": "created_at",
+    "orderdate": "created_at",
+    "transactiondate": "created_at",
+    "site": "site_code",
+    "idempotencykey": "key",
+}
+"""Other products' column names, squeezed by `squeeze`, and the field each one means."""
+
+WITHOUT_COUNTERPART: Final = frozenset(
+    {"subledgerid", "fullname", "firstname", "lastname", "pointsspent", "birthday", "anniversary", "referrallink"}
+)
+"""Columns of the same products that say nothing about a change of points: left out with a note."""
+
+_AMOUNT_IS_POINTS_BESIDE: Final = frozenset({"customerprofileid", "identifier"})
+_NATIVE: Final = {name.replace("_", ""): name for name in FIELDS}
+_READ_OVER: Final = {name.replace("_", "") for name in REJECT_COLUMNS}
+_BETWEEN_WORDS: Final = re.compile(r"[\s_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A header that was understood.
+
+    ``positions``: field -> index of its column, from 0; ``constants``: field -> the cell that every row has;
+    ``notes``: readings that the user should know of, a sentence each; ``by_action``: the description was
+    found under the name ``Action``, which elsewhere holds operations.
+    """
+
+    header: tuple[str, ...]
+    positions: Mapping[str, int]
+    constants: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    by_action: bool = False
+
+
+def squeeze(name: str) -> str:
+    """A column's name as it is compared: without letter case, spaces, underscores and hyphens."""
+    return _BETWEEN_WORDS.sub("", name).casefold()
+
+
+def known_names(header: Sequence[str], mapping: Mapping[str, str]) -> int:
+    """How many of these names could be columns of ours; tells the right delimiter from the wrong ones."""
+    typed = {squeeze(column) for column in mapping.values()}
+    return sum(
+        name in typed or name in _NATIVE or name in ALIASES or name in _READ_OVER or name in WITHOUT_COUNTERPART
+        for name in {squeeze(name) for name in header if name.strip()}
+    )
+
+
+def check_fields(named: Mapping[str, str], option: str) -> dict[str, str]:
+    """``field=...`` of an option by the fields' native names. Raises `InvalidValue` for an unknown field."""
+    checked: dict[str, str] = {}
+    for name, value in named.items():
+        field = _NATIVE.get(squeeze(name))
+        if field is None:
+            raise InvalidValue(f"{option} {name}=...: there is no field {name!r}.", f"Fields are {', '.join(FIELDS)}.")
+        if field in checked:
+            raise InvalidValue(f"{option} names the field {field} twice.")
+        checked[field] = value
+    return checked
+
+
+def understand(
+    header: Sequence[str], mapping: Mapping[str, str], constants: Mapping[str, str], *, ignore_extra: bool = False
+) -> Columns:
+    """The columns of a header.
+
+    ``mapping``: field -> column name (beats a native name, which beats another product's name);
+    ``constants``: field -> cell, in place of any column; ``ignore_extra``: unknown columns are left out.
+    Raises `InvalidValue` for an unknown field or a contradiction between options, `InvalidFile` for a
+    repeated column, two columns for one field, an unknown column, and a required one that is missing.
+    """
+    mapping, constants = check_fields(mapping, "--map"), check_fields(constants, "--set")
+    for field in mapping.keys() & constants.keys():
+        raise InvalidValue(f"The field {field} is given by --map and by --set.", "Leave one of them out.")
+    if "key" in constants:
+        raise InvalidValue("--set key=... would give every row the same key.", "A key stands for one change.")
+    names = [name.strip() for name in header]
+    _check_repeated(names)
+    search = _Search(names, constants)
+    for field, column in mapping.items():
+        search.positions[field] = _find(column, names, field)
+    search.claim_native()
+    extra = search.claim_aliases()
+    if extra and not ignore_extra:
+        shown = ", ".join(names[at] or f"(column {at + 1} has no name)" for at in extra)
+        raise InvalidFile(
+            f"The file has columns that rpctl does not know: {shown}.",
+            "--map FIELD=COLUMN gives a column a meaning, --ignore-extra leaves it out; "
+            f"fields are {', '.join(FIELDS)}.",
+        )
+    _check_required(names, search.positions.keys() | constants.keys())
+    return Columns(tuple(header), search.positions, constants, tuple(search.notes), search.by_action)
+
+
+class _Search:
+    """The search for fields in one header: first the native names, then other products'."""
+
+    def __init__(self, names: list[str], constants: Mapping[str, str]) -> None:
+        self.names = names
+        self.squeezed = [squeeze(name) for name in names]
+        self.constants = constants
+        self.positions: dict[str, int] = {}
+        self.notes: list[str] = []
+        self.by_action = False
+
+    def claim_native(self) -> None:
+        """Gives native columns their fields, unless something that was typed did."""
+        typed = dict(self.positions)
+        for at, squeezed in enumerate(self.squeezed):
+            field = _NATIVE.get(squeezed)
+            if field is None:
+                continue
+            if at in typed.values():
+                if typed.get(field) != at:
+                    others = ", ".join(name for name, index in typed.items() if index == at)
+                    self.notes.append(f"Column {self.names[at]} is read as {others}, not as {field}.")
+            elif field in typed or field in self.constants:
+                self.notes.append(f"Column {self.names[at]} is not read: {field} was given on the command line.")
+            else:
+                self._claim(field, at)
+
+    def claim_aliases(self) -> list[int]:
+        """Gives other products' columns their fields where they are still free; returns who is nobody's."""
+        settled = self.positions.keys() | self.constants.keys()
+        taken = set(self.positions.values())
+        extra = []
+        for at, squeezed in enumerate(self.squeezed):
+            if at in taken or squeezed in _NATIVE or squeezed in _READ_OVER:
+                continue
+            field = self._meaning(squeezed)
+            if field in settled:
+                self.notes.append(f"Column {self.names[at]} is not read: {field} has a column or value of its own.")
+            elif field is not None:
+                self._claim(field, at)
+                self.by_action |= squeezed == "action"
+                self.notes.append(f"Column {self.names[at]} is read as {field}.")
+            elif squeezed in WITHOUT_COUNTERPART:
+                self.notes.append(f"Column {self.names[at]} has no counterpart and is not read.")
+            else:
+                extra.append(at)
+        return extra
+
+    def _meaning(self, squeezed: str) -> str | None:
+        if squeezed == "amount":
+            # Talon.One calls points so; in every other file it is as likely to be money.
+            return "points" if _AMOUNT_IS_POINTS_BESIDE.intersection(self.squeezed) else None
+        return ALIASES.get(squeezed)
+
+    def _claim(self, field: str, at: int) -> None:
+        if field in self.positions:
+            first = self.names[self.positions[field]]
+            raise InvalidFile(
+                f"Two columns are for {field}: {first} and {self.names[at]}.",
+                f"Say which with --map {field}=COLUMN.",
+            )
+        self.positions[field] = at
+
+
+def _check_repeated(names: list[str]) -> None:
+    seen = set()
+    for name in names:
+        if name and name in seen:
+            raise InvalidFile(f"The header has the column {name} twice.", "Rename or remove one of them.")
+        seen.add(name)
+
+
+def _find(column: str, names: list[str], field: str) -> int:
+    wanted = column.strip()
+    if wanted in names and wanted:
+        return names.index(wanted)
+    alike = [at for at, name in enumerate(names) if name and squeeze(name) == squeeze(wanted)]
+    if len(alike) != 1:
+        raise InvalidFile(
+            f"--map {field}={column}: the file has no column {column!r}.",
+            f"Its columns are {', '.join(name for name in names if name)}.",
+        )
+    return alike[0]
+
+
+def _check_required(names: list[str], given: set[str]) -> None:
+    missing = None
+    if "customer_id" not in given:
+        missing = "customer_id"
+    elif not given & {"points", "order_value"}:
+        missing = "points"
+    if missing:
+        instead = " (or order_value)" if missing == "points" else ""
+        raise InvalidFile(
+            f"The file has no column for {missing}{instead}; its columns are {', '.join(names)}.",
+            f"--map {missing}=COLUMN says which one it is.",
+        )

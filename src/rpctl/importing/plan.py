@@ -1,0 +1,264 @@
+"""A row to a change or a reject: the grammar of cells. Pure: no file, no clock, no backend.
+
+Whatever is wrong with a row is a `Reject`, a value; the rows beside it are not harmed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+
+from rpctl.domain.changes import AddPoints, RedeemPoints
+from rpctl.domain.values import (
+    MAX_POINTS,
+    Instant,
+    When,
+    parse_decimal,
+    parse_id,
+    parse_instant,
+    parse_text,
+    parse_when,
+)
+from rpctl.errors import InvalidValue, RpctlError
+from rpctl.importing.columns import FIELDS, Columns
+
+ADDING: Final = frozenset({"add", "added", "credit", "earn", "earned", "award", "grant", "issue", "accrual"})
+REDEEMING: Final = frozenset(
+    {"redeem", "redeemed", "debit", "burn", "burned", "deduct", "spend", "spent", "subtract", "redemption"}
+)
+"""What an ``operation`` cell may say, letter case aside."""
+
+_POINTS: Final = re.compile(r"([+-]?)(\d{1,12})(?:\.0{1,2})?", re.ASCII)  # not .000: that may be a thousand
+_TIME_DIRECTIVE: Final = re.compile(r"%[-#]?[HIMSTXcfps]")
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that is no change: a stable word for programs and a sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """How cells are to be read: ``zone`` of dates without an offset, ``site_code`` where a row names none,
+    ``decimal_comma``: ``29,33`` is a number and ``29.33`` none, ``date_format``: strptime's, None = ISO 8601."""
+
+    zone: tzinfo
+    site_code: str = "main"
+    decimal_comma: bool = False
+    date_format: str | None = None
+
+
+class Planner:
+    """Turns the rows of one file into changes.
+
+    ``content`` is the digest of the file's cells, from which rows without a key of their own derive one.
+    Raises `InvalidValue` where ``columns.constants`` or ``grammar`` hold something impossible.
+    """
+
+    def __init__(self, columns: Columns, grammar: Grammar, content: bytes) -> None:
+        self._grammar = grammar
+        self._content = content
+        self._by_action = columns.by_action
+        self._width = len(columns.header)
+        self._constants = [*columns.constants.values(), ""]
+        at = dict.fromkeys(FIELDS, self._width + len(columns.constants))
+        at |= columns.positions
+        at |= {field: self._width + n for n, field in enumerate(columns.constants)}
+        self._customer, self._points, self._order_value, self._operation = (at[field] for field in FIELDS[:4])
+        self._reference, self._description, self._reason = (at[field] for field in FIELDS[4:7])
+        self._valid_until, self._created_at, self._site, self._key = (at[field] for field in FIELDS[7:])
+        # A file repeats few dates many times; how many are remembered is limited.
+        self._when = lru_cache(maxsize=4096)(self._parse_when)
+        self._instant = lru_cache(maxsize=4096)(self._parse_instant)
+        _check_date_format(grammar.date_format)
+        self._check_constants(columns)
+
+    def plan(self, row: list[str], ordinal: int) -> tuple[str, AddPoints | RedeemPoints | Reject]:
+        """The row's key, and its change or what is wrong with it; ``ordinal`` counts the file's rows from 1."""
+        cells = row + self._constants
+        if len(row) != self._width:
+            key = row[self._key].strip() if self._key < min(len(row), self._width) else ""
+            return key or self.derived_key(ordinal), self._wrong_width(row)
+        key = cells[self._key].strip()
+        try:
+            key = parse_id(key, "key") if key else self.derived_key(ordinal)
+            return key, self._change(cells, key)
+        except InvalidValue as error:
+            return key, Reject(error.code, f"{error.message} {error.hint}" if error.hint else error.message)
+
+    def derived_key(self, ordinal: int) -> str:
+        """The key of a row without one: always the same for the same row of a file with the same cells.
+
+        It begins with letters, so that no spreadsheet takes it for a number.
+        """
+        return "row-" + blake2b(b"%d" % ordinal, key=self._content, digest_size=16).hexdigest()
+
+    # -- a row -----------------------------------------------------------------------------------------
+
+    def _change(self, cells: list[str], key: str) -> AddPoints | RedeemPoints:
+        customer_id = parse_id(cells[self._customer].strip())
+        points = self._signed_points(cells)
+        description = parse_text(cells[self._description], "description")
+        if self._by_action and description and description.casefold() in REDEEMING:
+            raise InvalidValue(
+                f"The column Action says {description!r}, which looks like an operation.",
+                "--map operation=Action reads it so; --map description=Action keeps it a text.",
+            )
+        reason = parse_text(cells[self._reason], "reason")
+        reference_id = cells[self._reference].strip() or None
+        if reference_id:
+            parse_id(reference_id, "reference id")
+        site_code = cells[self._site].strip()
+        site_code = parse_id(site_code, "site code") if site_code else self._grammar.site_code
+        until = cells[self._valid_until].strip()
+        created = cells[self._created_at].strip()
+        created_at = self._instant(created) if created else None
+        if points is not None and points < 0:
+            if until:
+                raise InvalidValue(f"A redemption has no validity, but valid_until is {until!r}.")
+            return RedeemPoints(
+                customer_id, key, -points, None, reference_id, description, reason, created_at, site_code
+            )
+        valid_until = self._when(until) if until else None
+        order_value = None if points is not None else self._parse_order_value(cells[self._order_value].strip())
+        return AddPoints(
+            customer_id,
+            key,
+            points,
+            order_value,
+            reference_id,
+            description,
+            reason,
+            valid_until,
+            created_at,
+            site_code,
+        )
+
+    def _signed_points(self, cells: list[str]) -> int | None:
+        """The points of a row, negative to redeem; None where its order value decides."""
+        text = cells[self._points].strip()
+        operation = cells[self._operation].strip().casefold()
+        redeems = operation in REDEEMING
+        if operation and not redeems and operation not in ADDING:
+            raise InvalidValue(f"The operation {operation!r} is neither add nor redeem.")
+        if not text:
+            if not cells[self._order_value].strip():
+                raise InvalidValue("The row has no points.")
+            if redeems:
+                raise InvalidValue("An order value adds points; a redemption needs a number of points.")
+            return None
+        if text.isdigit() and text.isascii() and len(text) < 10:
+            points = int(text)
+            if points == 0:
+                raise _no_points(text)
+        else:
+            points = self._parse_points(text)
+        if operation and points < 0:
+            raise InvalidValue(f"The points {text} are negative.", "With an operation column points are positive.")
+        return -points if redeems else points
+
+    def _parse_points(self, text: str) -> int:
+        match = _POINTS.fullmatch(self._with_decimal_point(text))
+        if not match or not 1 <= int(match[2]) <= MAX_POINTS:
+            raise _no_points(text)
+        return -int(match[2]) if match[1] == "-" else int(match[2])
+
+    def _parse_order_value(self, text: str) -> Decimal:
+        try:
+            return parse_decimal(self._with_decimal_point(text), "order value")
+        except InvalidValue as error:
+            if "," in text and not self._grammar.decimal_comma:
+                raise InvalidValue(error.message, "--decimal-comma reads numbers like 29,33.") from None
+            raise
+
+    def _with_decimal_point(self, text: str) -> str:
+        if not self._grammar.decimal_comma:
+            return text
+        if "." in text:
+            raise InvalidValue(f"{text!r} has a point where --decimal-comma allows only a comma.")
+        return text.replace(",", ".")
+
+    # -- dates -----------------------------------------------------------------------------------------
+
+    # Talon.One writes `unlimited` for never and `immediate` for now.
+
+    def _parse_when(self, text: str) -> When:
+        text = "never" if text.casefold() == "unlimited" else text
+        if self._grammar.date_format and not (text == "never" or text.startswith("+")):
+            text = self._as_iso(text)
+        return parse_when(text, self._grammar.zone, end_of_day=True)
+
+    def _parse_instant(self, text: str) -> Instant | None:
+        if text.casefold() == "immediate":
+            return None
+        return parse_instant(self._as_iso(text) if self._grammar.date_format else text, self._grammar.zone)
+
+    def _as_iso(self, text: str) -> str:
+        form = self._grammar.date_format
+        assert form is not None
+        try:
+            moment = datetime.strptime(text, form)  # noqa: DTZ007 - a zone is given to it where it has none
+        except ValueError:
+            raise InvalidValue(f"{text!r} is not a date of the form {form}.") from None
+        return moment.isoformat() if _TIME_DIRECTIVE.search(form) else moment.date().isoformat()
+
+    # -- what is wrong with a whole row or file --------------------------------------------------------
+
+    def _wrong_width(self, row: list[str]) -> Reject:
+        message = f"The row has {len(row)} of {self._width} cells."
+        if len(row) > self._width:
+            surplus = ", ".join(repr(cell) for cell in row[self._width :])
+            message = (
+                f"The row has {len(row)} cells where the header has {self._width}; too many are {surplus[:500]}. "
+                "A cell with the delimiter in it needs quotes."
+            )
+        return Reject("wrong_cell_count", message)
+
+    def _check_constants(self, columns: Columns) -> None:
+        checks: dict[str, Callable[[str], object]] = {
+            "customer_id": parse_id,
+            "points": self._parse_points,
+            "order_value": self._parse_order_value,
+            "valid_until": self._when,
+            "created_at": self._instant,
+            "reference_id": lambda text: parse_id(text, "reference id"),
+            "site_code": lambda text: parse_id(text, "site code"),
+        }
+        for field, cell in columns.constants.items():
+            text = cell.strip()
+            if field == "operation" and text.casefold() not in ADDING | REDEEMING:
+                raise InvalidValue(f"--set operation={text}: allowed are add and redeem.")
+            if text and field in checks:
+                try:
+                    checks[field](text)
+                except RpctlError as error:
+                    raise InvalidValue(f"--set {field}={text}: {error.message}", error.hint) from None
+
+
+def _no_points(text: str) -> InvalidValue:
+    hint = f"Points are whole numbers from 1 to {MAX_POINTS}, with a minus to redeem."
+    if re.fullmatch(r"[+-]?\d+,0{1,2}", text):
+        hint = "--decimal-comma reads numbers like 5,0."
+    return InvalidValue(f"{text!r} is not a number of points.", hint)
+
+
+def _check_date_format(form: str | None) -> None:
+    if form is None:
+        return
+    hint = "Write it as Python's strptime has it, for example %d.%m.%Y."
+    if "%" not in form:
+        raise InvalidValue(f"--date-format {form!r} names no part of a date.", hint)
+    try:
+        datetime.strptime("", form)  # noqa: DTZ007 - only the format is of interest
+    except (ValueError, re.error) as error:
+        if "bad directive" in str(error) or "stray %" in str(error) or not isinstance(error, ValueError):
+            raise InvalidValue(f"--date-format {form!r} is no date format.", hint) from None

@@ -1,0 +1,284 @@
+"""Bytes to rows of cells with line numbers: encoding, delimiter, quoting, and what is no CSV at all.
+
+A `Source` can be read as often as wanted and keeps nothing in memory. This module knows nothing of points.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from rpctl.errors import InvalidFile, InvalidValue, StorageFull
+from rpctl.importing.columns import known_names
+
+DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+_MAX_LINE_LENGTH: Final = 1 << 20
+_LOOK_AHEAD_BYTES: Final = 1 << 16
+_SAVE_AS_UTF8: Final = "Save it as UTF-8, or name its encoding with --encoding, for example --encoding cp1252."
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file holds: the digest of its parsed cells and the number of its rows, header aside.
+
+    The digest is the same for the same cells in another encoding, with other line ends or another delimiter.
+    """
+
+    digest: bytes
+    rows: int
+
+
+class Source:
+    """One CSV file, its encoding and delimiter known. Made by `open_source`.
+
+    ``header``: the cells of its header; ``encoding``: Python's name, fit for writing a like file.
+    """
+
+    def __init__(
+        self, name: str, open_bytes: Callable[[], BinaryIO], encoding: str, columns: Sequence[str] | None = None
+    ) -> None:
+        self.name = name
+        self.encoding = encoding
+        self.delimiter = ","
+        self.header: list[str] = list(columns or ())
+        self._has_header_row = columns is None
+        self._open_bytes = open_bytes
+        self._seen: tuple[int, int] | None = None
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Every row after the header with the number of its first line, from 1; lines without any text in
+        their cells are passed over.
+
+        Raises `InvalidFile` with a line number for what is not text or not CSV, and where the file was
+        changed since it was first read.
+        """
+        records = self._records(self.delimiter)
+        if self._has_header_row:
+            next(records, None)
+        return records
+
+    def content(self, on_progress: Callable[[int], None] | None = None) -> Content:
+        """Reads everything once. Raises as `rows` does; ``on_progress`` gets the number of rows so far."""
+        digest = blake2b(digest_size=16, person=b"rpctl rows")
+        digest.update(_unambiguous(self.header))
+        count = 0
+        for count, (line, row) in enumerate(self.rows(), 1):
+            try:
+                digest.update(_unambiguous(row))
+            except UnicodeEncodeError:
+                raise InvalidFile(f"{self.name}, line {line}: this is not text.", _SAVE_AS_UTF8) from None
+            if on_progress and count % 50_000 == 0:
+                on_progress(count)
+        return Content(digest.digest(), count)
+
+    def find_header(self, mapping: Mapping[str, str], delimiter: str | None) -> None:
+        """Settles delimiter and header: of the delimiters the one that yields the most known names.
+
+        ``mapping``: field -> column name, as typed; ``delimiter``: the one that was typed, or None. Raises
+        `InvalidFile` where there is no row at all.
+        """
+        best: tuple[int, int] | None = None
+        columns = self.header
+        for candidate in [delimiter] if delimiter else DELIMITERS:
+            first = self._first_record(candidate, lenient=delimiter is None)
+            if first is None:
+                continue
+            known = known_names(first, mapping) if self._has_header_row else len(first) == len(columns)
+            if best is None or (known, len(first)) > best:
+                best = (known, len(first))
+                self.delimiter = candidate
+                self.header = first if self._has_header_row else columns
+        if best is None:
+            raise InvalidFile(f"{self.name} is empty.", "A file needs a header line such as customer_id,points.")
+
+    def _first_record(self, delimiter: str, *, lenient: bool) -> list[str] | None:
+        records = self._records(delimiter)
+        try:
+            record = next(records, None)
+        except InvalidFile as error:
+            if lenient and isinstance(error.__cause__, csv.Error) and delimiter != ",":
+                return None  # wrong delimiters misread quotes; the comma's own error is told
+            raise
+        finally:
+            records.close()
+        return record[1] if record else None
+
+    def _records(self, delimiter: str) -> Generator[tuple[int, list[str]], None, None]:
+        with self._text() as text:
+            reader = csv.reader(self._lines(text), delimiter=delimiter, strict=True)
+            line = 1
+            try:
+                for record in reader:
+                    if any(record):
+                        yield line, record
+                    line = reader.line_num + 1
+            except csv.Error as error:
+                raise self._syntax_error(line, error) from error
+
+    def _lines(self, text: io.TextIOWrapper) -> Iterator[str]:
+        number = 0
+        try:
+            while line := text.readline(_MAX_LINE_LENGTH):
+                number += 1
+                if "\0" in line:
+                    raise InvalidFile(f"{self.name}, line {number}: this is not text.", _SAVE_AS_UTF8)
+                if len(line) == _MAX_LINE_LENGTH:
+                    raise InvalidFile(f"{self.name}, line {number} is longer than {_MAX_LINE_LENGTH} characters.")
+                yield line
+        except UnicodeError:
+            wrong = self._undecodable_line() or number + 1
+            raise InvalidFile(
+                f"{self.name}, line {wrong}: this is not {_shown(self.encoding)}.", _SAVE_AS_UTF8
+            ) from None
+        except OSError as error:
+            raise _unreadable(self.name, error) from error
+
+    @contextmanager
+    def _text(self) -> Iterator[io.TextIOWrapper]:
+        try:
+            binary = self._open_bytes()
+        except OSError as error:
+            raise _unreadable(self.name, error) from error
+        decoder = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
+        with io.TextIOWrapper(binary, encoding=decoder, newline="") as text:
+            status = os.fstat(binary.fileno())
+            state = (status.st_size, status.st_mtime_ns)
+            if state != (self._seen or state):
+                raise InvalidFile(f"{self.name} was changed while it was read.", "Run the command again.")
+            self._seen = state
+            yield text
+
+    def _undecodable_line(self) -> int | None:
+        if not self.encoding.startswith("utf-8"):
+            return None
+        with self._open_bytes() as binary:
+            for number, line in enumerate(iter(lambda: binary.readline(_MAX_LINE_LENGTH), b""), 1):
+                try:
+                    line.decode()
+                except UnicodeDecodeError:
+                    return number
+        return None
+
+    def _syntax_error(self, line: int, error: csv.Error) -> InvalidFile:
+        reason = str(error)
+        if "unexpected end of data" in reason or "field larger" in reason:
+            what = "a quoted cell that begins here is not closed"
+            if "larger" in reason:
+                what += f" within {csv.field_size_limit()} characters"
+        elif "expected after" in reason:
+            what = "text follows the closing quote of a cell"
+        else:
+            what = f"this is no CSV ({reason})"
+        return InvalidFile(
+            f"{self.name}, line {line}: {what}.", 'A quote inside a quoted cell is written twice: "".', line=line
+        )
+
+
+@contextmanager
+def open_source(
+    file: Path | BinaryIO,
+    name: str,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    columns: Sequence[str] | None = None,
+) -> Iterator[Source]:
+    """A file or stream as a `Source`; what can be read only once (a pipe) is first copied to a temporary file.
+
+    ``name`` stands for it in messages; ``encoding``, ``delimiter``: None = found from the content; ``mapping``:
+    field -> column name; ``columns``: names for a file without a header line. Raises `InvalidFile` for a file
+    that is absent, a directory, unreadable, empty or not text; `InvalidValue` for an unknown encoding or an
+    impossible delimiter; `StorageFull`.
+    """
+    _check_encoding(encoding)
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
+        raise InvalidValue(f"{delimiter!r} is not a delimiter.", "It is one character, such as , ; | or a tab.")
+    with _readable_again(file, name) as open_bytes:
+        try:
+            with open_bytes() as binary:
+                start = binary.read(_LOOK_AHEAD_BYTES)
+        except OSError as error:
+            raise _unreadable(name, error) from error
+        if not start:
+            raise InvalidFile(f"{name} is empty.", "A file needs a header line such as customer_id,points.")
+        source = Source(name, open_bytes, encoding or _found_encoding(start, name), columns)
+        source.find_header(mapping or {}, delimiter)
+        yield source
+
+
+def _found_encoding(start: bytes, name: str) -> str:
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\0" in start:
+        raise InvalidFile(f"{name} is not a text file.", f"A CSV file is wanted. {_SAVE_AS_UTF8}")
+    return "utf-8-sig" if start.startswith(b"\xef\xbb\xbf") else "utf-8"
+
+
+def _check_encoding(encoding: str | None) -> None:
+    if encoding is None:
+        return
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()
+    except LookupError:
+        raise InvalidValue(f"{encoding!r} is not an encoding.", "Write it like utf-8, utf-16 or cp1252.") from None
+
+
+@contextmanager
+def _readable_again(file: Path | BinaryIO, name: str) -> Iterator[Callable[[], BinaryIO]]:
+    if isinstance(file, Path):
+        try:
+            mode = file.stat().st_mode
+        except OSError as error:
+            raise _unreadable(name, error) from error
+        if stat.S_ISDIR(mode):
+            raise InvalidFile(f"{name} is a directory.", "Name a CSV file.")
+        if stat.S_ISREG(mode):
+            yield lambda: file.open("rb")
+            return
+    with tempfile.TemporaryFile() as copy:
+        try:
+            if isinstance(file, Path):
+                with file.open("rb") as stream:
+                    shutil.copyfileobj(stream, copy)
+            else:
+                shutil.copyfileobj(file, copy)
+            copy.flush()
+        except OSError as error:
+            raise _unreadable(name, error) from error
+
+        def again() -> BinaryIO:
+            descriptor = os.dup(copy.fileno())
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            return os.fdopen(descriptor, "rb")
+
+        yield again
+
+
+def _unreadable(name: str, error: OSError) -> InvalidFile | StorageFull:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(f"There is no room for a temporary copy of {name}.")
+    if isinstance(error, FileNotFoundError):
+        return InvalidFile(f"There is no file {name}.", "Check the name.")
+    return InvalidFile(f"{name} cannot be read: {os.strerror(error.errno or 0)}.", "Check its permissions.")
+
+
+def _unambiguous(cells: Sequence[str]) -> bytes:
+    # A separator inside a cell could only be mistaken beside others like it; no cell that is applied has one.
+    text = "\x1f".join(cells)
+    return f"{len(cells)} {len(text)} {text}\x1e".encode()
+
+
+def _shown(encoding: str) -> str:
+    return "UTF-8" if encoding.startswith("utf-8") else encoding.upper()

@@ -1,0 +1,149 @@
+"""The rejects file: rows that were refused, as they were, with what is wrong; ready to be corrected and imported.
+
+It appears whole or not at all: rows are collected in a nameless temporary file and put in place when the run
+has ended. It never replaces a file.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import os
+import shutil
+import tempfile
+from itertools import zip_longest
+from pathlib import Path
+from typing import IO, Any, Final
+
+from rpctl.errors import InvalidFile, OutputExists, StorageFull
+from rpctl.importing.columns import REJECT_COLUMNS, Columns, squeeze
+from rpctl.importing.reader import Source
+
+_ADDED: Final = {squeeze(name) for name in REJECT_COLUMNS}
+
+
+def rejects_path(file: Path | None, wanted: Path | None) -> Path:
+    """Where the rejects of a file go: beside it as ``STEM.rejected.csv``, or where ``wanted`` says.
+
+    ``file`` None is the standard input; its rejects go to the working directory. Raises `InvalidFile` where
+    no file can be made there, so that this is known before anything is applied.
+    """
+    path = wanted or (file.with_name(f"{file.stem}.rejected.csv") if file else Path("stdin.rejected.csv"))
+    folder = path.parent
+    if not folder.is_dir():
+        raise InvalidFile(f"There is no directory {folder} for the rejected rows.", "--rejects PATH names another.")
+    if not os.access(folder, os.W_OK):
+        raise InvalidFile(f"Rejected rows could not be written to {folder}.", "--rejects PATH names another place.")
+    return path
+
+
+class RejectsFile:
+    """The rejected rows of one run, in the encoding and with the delimiter of the file they come from.
+
+    The columns are the original ones (those of an earlier rejects file aside), then ``key`` where no column
+    of the file holds the key, ``line``, ``error_code`` and ``error``.
+    """
+
+    def __init__(self, path: Path, source: Source, columns: Columns) -> None:
+        self.path = path
+        self._source = source
+        self._kept = [at for at, name in enumerate(columns.header) if squeeze(name) not in _ADDED]
+        self._width = len(columns.header)
+        key_column = columns.positions.get("key")
+        self._key_at = None if key_column is None else self._kept.index(key_column)
+        self._header = [columns.header[at] for at in self._kept]
+        self._header += [*([] if key_column is not None else ["key"]), *REJECT_COLUMNS]
+        self._binary: IO[bytes]
+        self._text: io.TextIOWrapper | None = None
+        self._writer: Any = None
+
+    def write(self, line: int, row: list[str], key: str, code: str, message: str) -> None:
+        """One row: its first line, its cells, the key under which it will be applied, and what is wrong."""
+        try:
+            if self._text is None:
+                self._open()
+            padded = row + [""] * (self._width - len(row))
+            cells = [padded[at] for at in self._kept]
+            if self._key_at is None:
+                cells.append(key)
+            else:
+                cells[self._key_at] = key
+            self._writer.writerow([*cells, line, code, " ".join(message.split())])
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def clashes(self) -> bool:
+        """Whether another file is in the place where these rejects would go.
+
+        One that holds the same rows with the same error codes is not another: it was written by the dry run
+        or by an earlier run of the same file.
+        """
+        if self._text is None or not os.path.lexists(self.path):
+            return False
+        self._text.flush()
+        self._text.seek(0)
+        try:
+            with self.path.open(encoding=self._source.encoding, newline="") as there:
+                rows = (csv.reader(text, delimiter=self._source.delimiter) for text in (self._text, there))
+                return any(a is None or b is None or a[:-1] != b[:-1] for a, b in zip_longest(*rows))
+        except (OSError, UnicodeError, csv.Error):
+            return True
+        finally:
+            self._text.seek(0, os.SEEK_END)
+
+    def place(self) -> Path | None:
+        """Puts the file, 0600, in its place, unless it is there already; None where nothing was rejected.
+
+        Raises `OutputExists`, `StorageFull`, `InvalidFile`.
+        """
+        if self._text is None:
+            return None
+        if self.clashes():
+            raise self.exists()
+        if os.path.lexists(self.path):
+            return self.path
+        self._text.flush()
+        self._binary.seek(0)
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    shutil.copyfileobj(self._binary, file)
+            except BaseException:
+                self.path.unlink(missing_ok=True)  # half a rejects file would pass for a whole one
+                raise
+        except FileExistsError:
+            raise self.exists() from None
+        except OSError as error:
+            raise self._failure(error) from error
+        return self.path
+
+    def exists(self) -> OutputExists:
+        """The error for a file that is in the way."""
+        return OutputExists(
+            f"The rejected rows would go to {self.path}, where another file is.",
+            "Nothing is ever overwritten: name another file with --rejects PATH, or move this one away.",
+        )
+
+    def close(self) -> None:
+        """Forgets what was collected; what was put in place stays."""
+        if self._text is not None:
+            self._text.close()
+            self._text = None
+
+    def _open(self) -> None:
+        self._binary = tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115 - closed with the text
+        self._text = io.TextIOWrapper(
+            self._binary, encoding=self._source.encoding, errors="backslashreplace", newline=""
+        )
+        self._writer = csv.writer(self._text, delimiter=self._source.delimiter, lineterminator="\n")
+        self._writer.writerow(self._header)
+
+    def _failure(self, error: OSError) -> InvalidFile | StorageFull:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return StorageFull(f"The disk is full: the rejected rows do not fit into {self.path.parent}.")
+        why = os.strerror(error.errno or 0)
+        return InvalidFile(
+            f"The rejected rows cannot be written to {self.path}: {why}.", "--rejects PATH names another."
+        )

@@ -1,0 +1,73 @@
+"""What an import run came to: counts, and the document made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rpctl.domain.values import Instant
+
+SCHEMA: Final = "rpctl.import-report/1"
+
+
+@dataclass(slots=True)
+class Report:
+    """The counts of a run. Every row that was looked at is in one of ``applied``, ``already_applied``,
+    ``skipped``, ``refused`` and ``unknown``.
+
+    ``run``: its id, None where nothing was recorded (a dry run, a strict run that applied nothing);
+    ``skipped``: order values that earn no whole point; ``expired_on_arrival``: those of the applied whose
+    validity was over already; ``stopped_at_line``: the line after which ``max_errors`` ended the run;
+    ``started_at``, ``ended_at``: milliseconds since 1970; ``rejects_file``: None where nothing was refused.
+    """
+
+    file: str
+    started_at: Instant
+    run: str | None = None
+    dry_run: bool = False
+    rows: int = 0
+    applied: int = 0
+    already_applied: int = 0
+    skipped: int = 0
+    expired_on_arrival: int = 0
+    refused: int = 0
+    unknown: int = 0
+    points_added: int = 0
+    points_redeemed: int = 0
+    ended_at: Instant | None = None
+    rejects_file: Path | None = None
+    stopped_at_line: int | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """0, 3 where rows were refused, 8 where the outcome of some is unknown."""
+        if self.unknown:
+            return 8
+        return 3 if self.refused else 0
+
+    def document(self) -> dict[str, Any]:
+        """``rpctl.import-report/1``: JSON values; ``durationS`` in seconds, ``rowsPerS`` whole rows a second."""
+        duration_ms = max((self.ended_at or self.started_at) - self.started_at, 0)
+        return {
+            "schema": SCHEMA,
+            "run": self.run,
+            "file": self.file,
+            "dryRun": self.dry_run,
+            "rows": self.rows,
+            "applied": self.applied,
+            "alreadyApplied": self.already_applied,
+            "skipped": self.skipped,
+            "expiredOnArrival": self.expired_on_arrival,
+            "refused": self.refused,
+            "unknown": self.unknown,
+            "pointsAdded": self.points_added,
+            "pointsRedeemed": self.points_redeemed,
+            "durationS": duration_ms / 1000,
+            "rowsPerS": self.rows * 1000 // max(duration_ms, 1),
+            "rejectsFile": None if self.rejects_file is None else str(self.rejects_file),
+        }
+
+    def nothing_applied(self) -> None:
+        """Takes back the counts of what a rehearsal applied."""
+        self.applied = self.expired_on_arrival = self.points_added = self.points_redeemed = 0

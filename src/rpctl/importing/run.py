@@ -1,0 +1,298 @@
+"""One import from end to end: reads the file twice, applies its rows in batches through the port, counts.
+
+The first reading finds what makes the whole file unusable and the digest from which keys are derived; only the
+second one applies. Whoever runs the same file again goes on where the last run ended, because keys are known.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+from rpctl.backends.port import Backend, ImportRuns
+from rpctl.domain.changes import AddPoints, RedeemPoints
+from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused
+from rpctl.domain.values import Instant
+from rpctl.errors import EarnsNothing, InvalidFile, InvalidValue, KeyReused, RpctlError
+from rpctl.importing.columns import Columns, check_fields, understand
+from rpctl.importing.plan import Grammar, Planner, Reject
+from rpctl.importing.reader import DELIMITERS, Content, Source, open_source
+from rpctl.importing.rejects import RejectsFile, rejects_path
+from rpctl.importing.report import Report
+
+BATCH_ROWS: Final = 5_000
+"""Rows of one write transaction: well below the time for which a ledger may be locked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What was asked for besides the file.
+
+    ``map``: field -> column name; ``set``: field -> cell of every row; ``ignore_extra``: leave unknown columns
+    out; ``delimiter``, ``encoding``: None = found; ``columns``: names for a file without a header line;
+    ``zone``: of dates without an offset; ``site_code``: where a row names none; ``dry_run``: change nothing;
+    ``strict``: apply all or nothing; ``max_errors``: stop when that many rows are refused, from 1;
+    ``rejects``: where refused rows go, None = beside the file; ``decimal_comma``, ``date_format``: see
+    `rpctl.importing.plan.Grammar`.
+    """
+
+    map: Mapping[str, str] = field(default_factory=dict)
+    set: Mapping[str, str] = field(default_factory=dict)
+    ignore_extra: bool = False
+    delimiter: str | None = None
+    encoding: str | None = None
+    columns: tuple[str, ...] | None = None
+    zone: tzinfo = UTC
+    site_code: str = "main"
+    dry_run: bool = False
+    strict: bool = False
+    max_errors: int | None = None
+    rejects: Path | None = None
+    decimal_comma: bool = False
+    date_format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told what happens meanwhile.
+
+    ``on_progress(phase, done, total)``: phase ``reading`` (total None), ``rehearsing`` or ``applying``, in rows;
+    ``on_note(sentence)``: what the user should know although nothing is wrong.
+    """
+
+    on_progress: Callable[[str, int, int | None], None] = lambda phase, done, total: None  # noqa: ARG005
+    on_note: Callable[[str], None] = lambda sentence: None  # noqa: ARG005
+
+
+def import_file(
+    file: Path | BinaryIO,
+    name: str,
+    options: ImportOptions,
+    backend: Backend,
+    runs: ImportRuns,
+    clock: Callable[[], Instant],
+    new_run_id: Callable[[], str],
+    listener: Listener | None = None,
+) -> Report:
+    """Applies every row of a CSV file once; what is wrong with a row ends in the rejects file, not in an error.
+
+    ``file``: a path, or the standard input as bytes; ``name``: what it is called in messages and the report;
+    ``clock``: milliseconds since 1970; ``new_run_id``: a fresh id for the run that is recorded in ``runs``.
+
+    A row is refused for what is wrong with its cells or by a rule of the backend. A refused row keeps its key
+    free and carries it in the rejects file, so that it goes through once it is corrected; the original row,
+    met again afterwards, is refused as ``key_reused`` and never counted twice.
+
+    Raises `InvalidFile` for a file that is unusable as a whole, `InvalidValue` for options that are, and
+    `OutputExists` where other rejects are in the way, all before anything is applied; the backend's errors and
+    KeyboardInterrupt at any time, with the run recorded as unfinished.
+    """
+    listener = listener or Listener()
+    if options.max_errors is not None and options.max_errors < 1:
+        raise InvalidValue(f"--max-errors {options.max_errors} is not allowed.", "It is a number from 1 up.")
+    mapping = check_fields(options.map, "--map")
+    with open_source(
+        file,
+        name,
+        encoding=options.encoding,
+        delimiter=options.delimiter,
+        mapping=mapping,
+        columns=options.columns,
+    ) as source:
+        columns = understand(source.header, mapping, options.set, ignore_extra=options.ignore_extra)
+        path = file if isinstance(file, Path) and file.is_file() else None
+        target = rejects_path(path, options.rejects)
+        if options.delimiter is None and source.delimiter != ",":
+            listener.on_note(f"The delimiter is a {DELIMITERS[source.delimiter]}.")
+        for note in columns.notes:
+            listener.on_note(note)
+        content = source.content(lambda done: listener.on_progress("reading", done, None))
+        grammar = Grammar(options.zone, options.site_code, options.decimal_comma, options.date_format)
+        planner = Planner(columns, grammar, content.digest)
+        job = _Job(source, columns, content, planner, target, options, clock, listener)
+        report = Report(name, clock(), dry_run=options.dry_run)
+        return job.rehearse_only(backend, report) if options.dry_run else job.apply(backend, runs, report, new_run_id)
+
+
+class _Row(NamedTuple):
+    line: int
+    ordinal: int
+    cells: list[str]
+    key: str
+    planned: AddPoints | RedeemPoints | Reject
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A file that was read and understood, and what is to be done with it."""
+
+    source: Source
+    columns: Columns
+    content: Content
+    planner: Planner
+    target: Path
+    options: ImportOptions
+    clock: Callable[[], Instant]
+    listener: Listener
+
+    def rehearse_only(self, backend: Backend, report: Report) -> Report:
+        """The whole run on a rehearsal; its rejects file is put in place."""
+        rejects = self._rejects()
+        try:
+            self._rehearse(backend, report, rejects)
+            return self._end(report, rejects)
+        finally:
+            rejects.close()
+
+    def apply(self, backend: Backend, runs: ImportRuns, report: Report, new_run_id: Callable[[], str]) -> Report:
+        """The run itself, after a rehearsal where it may turn out that nothing must be applied."""
+        if self.options.strict or os.path.lexists(self.target):
+            rejects = self._rejects()
+            rehearsed = Report(report.file, report.started_at)
+            try:
+                self._rehearse(backend, rehearsed, rejects)
+                if self.options.strict and rehearsed.refused:
+                    rehearsed.nothing_applied()
+                    return self._end(rehearsed, rejects)
+                if rejects.clashes():
+                    raise rejects.exists()
+            finally:
+                rejects.close()
+        return self._apply_recorded(backend, runs, report, new_run_id())
+
+    def _apply_recorded(self, backend: Backend, runs: ImportRuns, report: Report, run: str) -> Report:
+        report.run = run
+        runs.start_run(run, report.started_at, report.file, self.content.digest, report.document())
+        rejects = self._rejects()
+
+        def save() -> None:
+            report.ended_at = self.clock()
+            runs.save_run(run, report.document(), None)
+
+        try:
+            _Pass(self, backend, report, rejects, "applying", save).go()
+            self._end(report, rejects)
+            finished_at = None if report.stopped_at_line is not None else report.ended_at
+            runs.save_run(run, report.document(), finished_at)
+        except BaseException:
+            with suppress(RpctlError):  # what ended the run is what the user must hear of
+                save()
+            raise
+        finally:
+            rejects.close()
+        return report
+
+    def _rehearse(self, backend: Backend, report: Report, rejects: RejectsFile) -> None:
+        with backend.rehearsal() as copy:
+            _Pass(self, copy, report, rejects, "rehearsing").go()
+
+    def _rejects(self) -> RejectsFile:
+        return RejectsFile(self.target, self.source, self.columns)
+
+    def _end(self, report: Report, rejects: RejectsFile) -> Report:
+        report.ended_at = self.clock()
+        report.rejects_file = rejects.place()
+        if report.stopped_at_line is not None:
+            self.listener.on_note(
+                f"Stopped after line {report.stopped_at_line}: {report.refused} rows were refused "
+                f"(--max-errors {self.options.max_errors}). The rows after it were not looked at."
+            )
+        return report
+
+
+class _Pass:
+    """One way through the rows, on the backend itself or on a rehearsal."""
+
+    def __init__(
+        self,
+        job: _Job,
+        backend: Backend,
+        report: Report,
+        rejects: RejectsFile,
+        phase: str,
+        after_batch: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._job = job
+        self._backend = backend
+        self._report = report
+        self._rejects = rejects
+        self._phase = phase
+        self._after_batch = after_batch
+
+    def go(self) -> None:
+        """Every row in the file's order, until there are too many errors."""
+        max_errors = self._job.options.max_errors
+        plan, total = self._job.planner.plan, self._job.content.rows
+        batch: list[_Row] = []
+        batch_rejects, size = 0, self._batch_rows()
+        for ordinal, (line, cells) in enumerate(self._job.source.rows(), 1):
+            if ordinal > total:
+                raise InvalidFile(f"{self._job.source.name} grew while it was read.", "Run the command again.")
+            row = _Row(line, ordinal, cells, *plan(cells, ordinal))
+            batch.append(row)
+            batch_rejects += isinstance(row.planned, Reject)
+            full = max_errors is not None and self._report.refused + batch_rejects >= max_errors
+            if full or len(batch) >= size:
+                self._apply(batch)
+                if max_errors is not None and self._report.refused >= max_errors:
+                    self._report.stopped_at_line = line if ordinal < total else None
+                    return
+                batch, batch_rejects, size = [], 0, self._batch_rows()
+        if batch:
+            self._apply(batch)
+
+    def _batch_rows(self) -> int:
+        # With a limit on errors a batch is at most as long as refusals are left, so that the run stops at the
+        # very row; in a longer file it may overshoot by a tenth of what is done, or one row a time would crawl.
+        max_errors = self._job.options.max_errors
+        if max_errors is None:
+            return BATCH_ROWS
+        return min(BATCH_ROWS, max(max_errors - self._report.refused, self._report.rows // 10))
+
+    def _apply(self, batch: list[_Row]) -> None:
+        changes = [row.planned for row in batch if not isinstance(row.planned, Reject)]
+        outcomes = self._backend.apply(changes, run=self._report.run, entries=False) if changes else []
+        self._report.rows += len(batch)
+        decided = iter(outcomes)
+        for row in batch:
+            if isinstance(row.planned, Reject):
+                self._refuse(row, row.planned.code, row.planned.message)
+            else:
+                self._count(row, row.planned, next(decided))
+        self._after_batch()
+        self._job.listener.on_progress(self._phase, self._report.rows, self._job.content.rows)
+
+    def _count(self, row: _Row, change: AddPoints | RedeemPoints, outcome: Outcome) -> None:
+        report = self._report
+        if isinstance(outcome, Applied):
+            report.applied += 1
+            report.expired_on_arrival += outcome.expired_on_arrival
+            if isinstance(change, AddPoints):
+                report.points_added += outcome.points
+            else:
+                report.points_redeemed += outcome.points
+        elif isinstance(outcome, AlreadyApplied):
+            report.already_applied += 1
+        elif not isinstance(outcome, Refused):
+            report.unknown += 1
+        elif isinstance(outcome.error, EarnsNothing):
+            report.skipped += 1
+        else:
+            self._refuse(row, outcome.error.code, self._explained(row, outcome.error))
+
+    def _explained(self, row: _Row, error: RpctlError) -> str:
+        if isinstance(error, KeyReused) and row.key == self._job.planner.derived_key(row.ordinal):
+            return (
+                "This row is in already with other values: it was corrected in a rejects file, or the file was "
+                "imported with other options. It was not applied again."
+            )
+        return error.message
+
+    def _refuse(self, row: _Row, code: str, message: str) -> None:
+        self._report.refused += 1
+        self._rejects.write(row.line, row.cells, row.key, code, message)

@@ -5,17 +5,19 @@ Every method may raise `LedgerUnusable`, `LedgerBusy` or `StorageFull` besides t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from rpctl.domain.changes import AddPoints, Change
-from rpctl.domain.outcomes import Outcome
-from rpctl.domain.points import Summary
-from rpctl.domain.program import Program
-from rpctl.domain.redeem_options import Coupon, Document, RedeemOption
-from rpctl.domain.values import Instant
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from rpctl.domain.changes import Change
+    from rpctl.domain.outcomes import Outcome
+    from rpctl.domain.points import Summary
+    from rpctl.domain.program import Program
+    from rpctl.domain.redeem_options import Coupon, Document, RedeemOption
+    from rpctl.domain.values import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,9 @@ class Backend(Protocol):
         """Customer ids and active points, streamed in the order of the ids; ``search``: part of the id."""
         ...
 
-    def create_customer(self, customer_id: str, start: AddPoints | None) -> Outcome | None:
-        """A new customer, with starting points or without (operation 3). Raises `CustomerExists`."""
+    def create_customer(self, customer_id: str) -> None:
+        """A new customer without points (operation 3); with points it is an `AddPoints` for `Customers.NEW`.
+        Raises `CustomerExists`."""
         ...
 
     def delete_customer(self, customer_id: str) -> Tombstone:

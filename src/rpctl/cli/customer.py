@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from rpctl.domain.changes import AddPoints, Customers
 from rpctl.domain.values import parse_id, parse_points, parse_text, parse_when
 from rpctl.errors import UsageError
 from rpctl.render import views
+from rpctl.render.points import customer_summary, customers
+
+if TYPE_CHECKING:
+    from rpctl.cli.services import Session
 
 app = typer.Typer()
 
@@ -35,14 +39,14 @@ def create(
 
     A customer that exists is refused (exit 6, customer_exists).
     """
-    session = ctx.obj
+    session: Session = ctx.obj
     customer_id = parse_id(customer)
     if points is None:
         extra = {"--reference": reference, "--description": description, "--valid-until": valid_until, "--key": key}
         given = [name for name, value in extra.items() if value is not None]
         if given:
             raise UsageError(f"{given[0]} belongs to starting points.", "Add --points N, or leave it out.")
-        session.writing(("customerId", "activePoints")).create_customer(customer_id, None)
+        session.writing(("customerId", "activePoints")).create_customer(customer_id)
         return views.record({"customerId": customer_id, "activePoints": 0}, written=True)
     change = AddPoints(
         customer_id=customer_id,
@@ -55,8 +59,7 @@ def create(
         site_code=parse_id(site or session.settings.site, "site code"),
         customers=Customers.NEW,
     )
-    outcome = session.writing().create_customer(customer_id, change)
-    return session.answer(change, outcome, key_given=key is not None, told_new=True)
+    return session.apply(change, key_given=key is not None)
 
 
 @app.command()
@@ -65,7 +68,7 @@ def show(ctx: typer.Context, customer: Customer) -> views.View:
 
     $ rpctl customer show C1
     """
-    return views.customer_summary(ctx.obj.backend.summary(parse_id(customer)))
+    return customer_summary(ctx.obj.backend.summary(parse_id(customer)))
 
 
 @app.command(name="list")
@@ -79,7 +82,7 @@ def list_(
     $ rpctl customer list --search smith
     $ rpctl customer list -o csv > customers.csv
     """
-    return views.customers(ctx.obj.backend.customers(search, limit))
+    return customers(ctx.obj.backend.customers(search, limit))
 
 
 @app.command()
@@ -97,7 +100,7 @@ def delete(
     Counts and sums stay as a tombstone. The keys of the customer's changes stay as digests, so that an old
     import cannot bring the person back.
     """
-    session = ctx.obj
+    session: Session = ctx.obj
     customer_id = parse_id(customer)
     if confirm is not None and confirm != customer_id:
         raise UsageError(f"--confirm {confirm} is not customer {customer_id}.", "Repeat the very id to delete.")

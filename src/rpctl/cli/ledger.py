@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rpctl.render import views
+
+if TYPE_CHECKING:
+    from rpctl.cli.services import Session
 
 app = typer.Typer()
 
@@ -28,7 +31,7 @@ def info(ctx: typer.Context) -> views.View:
     """
     from rpctl.backends.ledger import upkeep
 
-    session = ctx.obj
+    session: Session = ctx.obj
     facts = upkeep.info(session.backend)
     if facts["networkFileSystem"]:
         session.terminal.warn(
@@ -46,11 +49,11 @@ def verify(ctx: typer.Context) -> views.View:
 
     Recomputes every balance, every lot and every digest. Exit status 3 where something is wrong.
     """
-    session = ctx.obj
+    session: Session = ctx.obj
     found = session.backend.verify()
     problems = [
         {"customerId": one.customer_id, "entryId": one.entry_id, "rule": one.rule, "message": one.message}
-        for one in found.problems
+        for one in found.problems()
     ]
     document = {
         "schema": "rpctl.ledger-verify/1",
@@ -99,7 +102,7 @@ def restore(
     """
     from rpctl.backends.ledger import upkeep
 
-    session = ctx.obj
+    session: Session = ctx.obj
     backend = session.writing(("ledger", "restoredFrom", "keptBefore"))
     session.consent(
         f"Replace the ledger {backend.path} by {file}?",

@@ -77,7 +77,9 @@ class _Common:
         self._format_lists(ctx, formatter)
 
     def _format_lists(self, ctx: Any, formatter: Any) -> None:
-        arguments, own, common = [], [], []
+        arguments: list[Any] = []
+        own: list[Any] = []
+        common: list[Any] = []
         for param in self.get_params(ctx):  # type: ignore[attr-defined]
             record = param.get_help_record(ctx)
             if record is None:

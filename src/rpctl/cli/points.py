@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rpctl.domain.changes import AddPoints, Customers, RedeemPoints, Reverse
-from rpctl.domain.values import parse_decimal, parse_id, parse_instant, parse_points, parse_text, parse_when
+from rpctl.domain.values import parse_id
 from rpctl.errors import UsageError
-from rpctl.render import views
+from rpctl.render.views import View, number
+
+if TYPE_CHECKING:
+    from rpctl.cli.services import Session
 
 app = typer.Typer()
 
@@ -50,7 +52,7 @@ def add(
     site: Site = None,
     key: Key = None,
     existing: Annotated[bool, typer.Option("--existing", help="Refuse a customer that does not exist yet.")] = False,
-) -> views.View:
+) -> View:
     """Add points to a customer.
 
     $ rpctl points add C1 50 --reference order-9
@@ -59,7 +61,10 @@ def add(
     A customer that does not exist yet is created, and a note says so. With --key the command can be repeated
     safely: the same key counts once.
     """
-    session = ctx.obj
+    from rpctl.domain.changes import AddPoints, Customers
+    from rpctl.domain.values import parse_decimal, parse_instant, parse_points, parse_text, parse_when
+
+    session: Session = ctx.obj
     if (points is None) == (order_value is None):
         raise UsageError("Give either POINTS or --order-value.", "`rpctl points add C1 50`")
     change = AddPoints(
@@ -91,7 +96,7 @@ def redeem(
     created_at: CreatedAt = None,
     site: Site = None,
     key: Key = None,
-) -> views.View:
+) -> View:
     """Redeem a customer's points, or exchange them for a coupon.
 
     $ rpctl points redeem C1 30 --description "Paid at the till"
@@ -100,7 +105,10 @@ def redeem(
     The points that expire first are used first. Where they do not suffice nothing is taken (exit 6,
     insufficient_points).
     """
-    session = ctx.obj
+    from rpctl.domain.changes import RedeemPoints
+    from rpctl.domain.values import parse_instant, parse_points, parse_text
+
+    session: Session = ctx.obj
     if (points is None) == (option is None):
         raise UsageError("Give either POINTS or --option.", "`rpctl points redeem C1 30`")
     change = RedeemPoints(
@@ -121,7 +129,7 @@ def balance(
     ctx: typer.Context,
     customer: Customer,
     as_of: Annotated[str | None, typer.Option(metavar="WHEN", help="As it was at that moment.")] = None,
-) -> views.View:
+) -> View:
     """Show how many points a customer can redeem.
 
     $ rpctl points balance C1
@@ -129,13 +137,14 @@ def balance(
 
     A bare number in every format.
     """
-    session = ctx.obj
+    session: Session = ctx.obj
     if as_of is None:
-        return views.number(session.backend.active_points(parse_id(customer)))
+        return number(session.backend.active_points(parse_id(customer)))
+    from rpctl.domain.values import parse_instant
     from rpctl.reports.balance import as_of as points_as_of
 
     at = parse_instant(as_of, session.zone, end_of_day=True)
-    return views.number(points_as_of(session.backend.summary(parse_id(customer)), at))
+    return number(points_as_of(session.backend.summary(parse_id(customer)), at))
 
 
 @app.command()
@@ -143,7 +152,7 @@ def summary(
     ctx: typer.Context,
     customer: Annotated[str | None, typer.Argument(metavar="[CUSTOMER]", help="By default everybody.")] = None,
     limit: Limit = None,
-) -> views.View:
+) -> View:
     """Show one customer's added and redeemed points, or everybody's.
 
     $ rpctl points summary C1
@@ -151,10 +160,12 @@ def summary(
 
     JSON is the API's own document: customerId, activePoints and summary.
     """
-    session = ctx.obj
+    from rpctl.render.points import customer_summary, summaries
+
+    session: Session = ctx.obj
     if customer is not None:
-        return views.customer_summary(session.backend.summary(parse_id(customer)))
-    return views.summaries(session.backend.summaries(limit))
+        return customer_summary(session.backend.summary(parse_id(customer)))
+    return summaries(session.backend.summaries(limit))
 
 
 @app.command()
@@ -164,16 +175,17 @@ def history(
     since: Annotated[str | None, typer.Option(metavar="WHEN", help="From that day or moment on.")] = None,
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="Up to that day or moment.")] = None,
     kind: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only added, redeemed or expired.")] = None,
-) -> views.View:
+) -> View:
     """Show a customer's changes in recording order with the running balance, expiries included.
 
     $ rpctl points history C1
     $ rpctl points history C1 --since 2026-01-01 --type redeemed
     """
+    from rpctl.domain.values import parse_instant
     from rpctl.render import reports
     from rpctl.reports.history import history as lines_of
 
-    session = ctx.obj
+    session: Session = ctx.obj
     start = None if since is None else parse_instant(since, session.zone)
     end = None if until is None else parse_instant(until, session.zone, end_of_day=True)
     found = session.backend.summary(parse_id(customer))
@@ -181,7 +193,7 @@ def history(
 
 
 @app.command()
-def explain(ctx: typer.Context, customer: Customer) -> views.View:
+def explain(ctx: typer.Context, customer: Customer) -> View:
     """Show lot by lot what was granted, used, has expired and is left.
 
     $ rpctl points explain C1
@@ -191,7 +203,7 @@ def explain(ctx: typer.Context, customer: Customer) -> views.View:
     from rpctl.render import reports
     from rpctl.reports.explain import explain as explanation_of
 
-    session = ctx.obj
+    session: Session = ctx.obj
     return reports.explanation(explanation_of(session.backend.summary(parse_id(customer)), session.clock()))
 
 
@@ -203,7 +215,7 @@ def reverse(
     description: Description = None,
     reason: Reason = None,
     key: Key = None,
-) -> views.View:
+) -> View:
     """Book the opposite of an entry, linked to it.
 
     $ rpctl points reverse C1 5345b895-6b68-734e-6d1c-1acdeea574cb --reason "wrong customer"
@@ -211,7 +223,10 @@ def reverse(
     Of added points what is left is taken back; redeemed points are given back as a new lot that lives as long
     as the longest-lived lot that was used. A reversal is not reversed, and an entry only once.
     """
-    session = ctx.obj
+    from rpctl.domain.changes import Reverse
+    from rpctl.domain.values import parse_text
+
+    session: Session = ctx.obj
     change = Reverse(
         customer_id=parse_id(customer),
         entry_id=parse_id(entry, "entry id"),

@@ -12,6 +12,7 @@ from rpctl.errors import InvalidValue, UsageError
 from rpctl.render import views
 
 if TYPE_CHECKING:
+    from rpctl.cli.services import Session
     from rpctl.domain.program import Program
 
 app = typer.Typer()
@@ -27,7 +28,7 @@ def show(ctx: typer.Context, site: Site = None) -> views.View:
 
     Where nothing was set the defaults are shown, with configured false.
     """
-    session = ctx.obj
+    session: Session = ctx.obj
     return _view(session.backend.program(parse_id(site or session.settings.site, "site code")))
 
 
@@ -54,7 +55,7 @@ def set_(
 
     Counts for points added from now on; those that were added stay as they are.
     """
-    session = ctx.obj
+    session: Session = ctx.obj
     settings: dict[str, Any] = {}
     if factor is not None:
         settings["factor"] = parse_decimal(factor, "factor")

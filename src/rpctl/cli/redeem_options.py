@@ -93,7 +93,7 @@ def create(
     $ rpctl options create --name "10 Euro" --points 90 --amount 10 --currency EUR
     $ rpctl options create --from option.json
     """
-    session = ctx.obj
+    session: Session = ctx.obj
     changes = _changes(session, ctx.params)
     document = merge(_read(session, from_) if from_ else {}, changes)
     if "coupon" in document and isinstance(document["coupon"], dict):
@@ -120,7 +120,7 @@ def update(
     valid_until: ValidUntil = None,
     min_order: MinOrder = None,
     from_: From = None,
-    version: Annotated[
+    if_version: Annotated[
         int | None, typer.Option("--if-version", metavar="N", help="Only if the option still has this version.")
     ] = None,
 ) -> views.View:
@@ -131,14 +131,14 @@ def update(
 
     A document with metadata.version is refused if someone changed the option since (exit 6, stale_version).
     """
-    session = ctx.obj
+    session: Session = ctx.obj
     option_id = parse_id(id, "option id")
     current = _find(session, option_id)
     changes = _changes(session, ctx.params, current)
     if not changes and not from_:
         raise UsageError("Nothing to change.", "Name what to change, e.g. --points 80.")
     whole = _read(session, from_) if from_ else current.document
-    known = version if version is not None else _version_of(whole, current.version)
+    known = if_version if if_version is not None else _version_of(whole, current.version)
     if known != current.version:
         raise StaleVersion(
             f"Redeem option {option_id} is at version {current.version}; the update was made from version {known}.",
@@ -158,7 +158,7 @@ def delete(
 
     $ rpctl options delete 6650a1 --yes
     """
-    session = ctx.obj
+    session: Session = ctx.obj
     option = _find(session, parse_id(id, "option id"))
     backend = session.writing(("id", "deleted"))
     session.consent(

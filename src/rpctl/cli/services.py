@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpctl import __version__
-from rpctl.domain.values import Instant
 from rpctl.errors import ConsentMissing, InvalidValue, ReadOnlyProfile, RpctlError
 from rpctl.render.output import Format
-from rpctl.render.views import FORMATS, WRITTEN_FIELDS, View, check_field, written_entry
+from rpctl.render.views import check_field
 from rpctl.terminal import Terminal
 
 if TYPE_CHECKING:
     from rpctl.backends.ledger.backend import LedgerBackend
     from rpctl.config.settings import Settings
     from rpctl.domain.changes import Change
-    from rpctl.domain.outcomes import Outcome
+    from rpctl.domain.values import Instant
+    from rpctl.render.views import View
 
 
 def system_clock() -> Instant:
@@ -102,13 +102,18 @@ class Session:
             )
         return self._backend
 
-    def writing(self, fields: Sequence[str] = WRITTEN_FIELDS) -> LedgerBackend:
-        """The backend for a command that changes something. Raises what would spoil the answer afterwards, and
-        `ReadOnlyProfile`, before anything is changed."""
+    def writing(self, fields: Sequence[str] | None = None) -> LedgerBackend:
+        """The backend for a command that changes something and shows ``fields`` of it (None: an entry's).
+
+        Raises what would spoil the answer afterwards, and `ReadOnlyProfile`, before anything is changed.
+        """
         if self.settings.read_only:
             raise ReadOnlyProfile(f"{self.whose} is read-only.")
-        for field in self.format.fields or ():
-            check_field(field, fields)
+        if self.format.fields:
+            from rpctl.render.points import WRITTEN_FIELDS
+
+            for field in self.format.fields:
+                check_field(field, WRITTEN_FIELDS if fields is None else fields)
         return self.backend
 
     @property
@@ -132,14 +137,11 @@ class Session:
         return self.random_bytes(12).hex()
 
     def apply(self, change: Change, *, key_given: bool) -> View:
-        """Applies one change and shows its entry. Raises what refused it."""
-        return self.answer(change, self.writing().apply([change])[0], key_given=key_given)
-
-    def answer(self, change: Change, outcome: Outcome, *, key_given: bool, told_new: bool = False) -> View:
-        """The view of a change's outcome, with the notes that belong to it; ``told_new``: a new customer is no
-        news."""
+        """Applies one change and shows its entry, with the notes that belong to it. Raises what refused it."""
         from rpctl.domain.outcomes import AlreadyApplied, Applied, Refused
+        from rpctl.render.points import written_entry
 
+        outcome = self.writing().apply([change])[0]
         if isinstance(outcome, Refused):
             raise outcome.error
         if isinstance(outcome, AlreadyApplied):
@@ -147,7 +149,7 @@ class Session:
         elif isinstance(outcome, Applied):
             if not key_given:
                 self.terminal.note(f"key {change.key}")
-            if outcome.created_customer and not told_new:
+            if outcome.created_customer and getattr(change, "customers", None) != "new":
                 self.terminal.note(f"customer {change.customer_id} is new")
             if outcome.expired_on_arrival:
                 self.terminal.note("these points are past their validity already")
@@ -190,7 +192,8 @@ class Session:
         try:
             path = log_file(self.environ)
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "a", encoding="utf-8") as file:
+            path.touch(mode=0o600)
+            with path.open("a", encoding="utf-8") as file:
                 file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} rpctl {__version__}\n{text}\n")
         except (OSError, RpctlError):
             return None
@@ -204,6 +207,3 @@ def _os_user() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return str(os.getuid())
-
-
-__all__ = ["FORMATS", "Session", "system_clock"]

@@ -61,8 +61,8 @@ def check_option(document: Any) -> dict[str, Any]:
     """
     if not isinstance(document, Mapping):
         raise InvalidValue("A redeem option is a JSON object.")
-    option = {name: deepcopy(value) for name, value in document.items() if name not in READ_ONLY}
-    option.setdefault("type", "coupon")
+    option: dict[str, Any] = {"type": "coupon", "name": None}  # these first, as the API writes them
+    option |= {name: deepcopy(value) for name, value in document.items() if name not in READ_ONLY}
     _text(option, "type", required=True)
     _text(option, "name", required=True)
     _text(option, "description")

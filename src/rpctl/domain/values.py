@@ -7,13 +7,13 @@ An instant is an ``int``: milliseconds since 1970 in UTC, the API's precision. E
 from __future__ import annotations
 
 import re
-from calendar import monthrange
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rpctl.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 Instant = int
 """Milliseconds since 1970-01-01T00:00:00Z."""
@@ -29,10 +29,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _LATEST: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
-_SCIENTIFIC: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+")
-_WHOLE: Final = re.compile(r"\d{1,12}", re.ASCII)
-_DECIMAL: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
-_RELATIVE: Final = re.compile(r"\+(\d{1,5})([dm])", re.ASCII)
+# Patterns are compiled when they are first used: most commands use none of them.
+_SCIENTIFIC: Final = r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+"
+_WHOLE: Final = r"[0-9]{1,12}"
+_DECIMAL: Final = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_RELATIVE: Final = r"\+([0-9]{1,5})([dm])"
 
 
 def parse_id(text: str, what: str = "customer id") -> str:
@@ -49,7 +50,7 @@ def parse_id(text: str, what: str = "customer id") -> str:
         raise InvalidValue(f"The {what} {text!a} has a control or invisible character in it.")
     if text[0] == " " or text[-1] == " ":
         raise InvalidValue(f"The {what} {text!r} begins or ends with a space.")
-    if text[0] in "+-0123456789" and _SCIENTIFIC.fullmatch(text):
+    if text[0] in "+-0123456789" and re.fullmatch(_SCIENTIFIC, text):
         raise InvalidValue(
             f"The {what} {text!r} is a number in scientific notation.",
             "A spreadsheet rounded it. Format the column as text and export again.",
@@ -77,19 +78,18 @@ def parse_text(text: str | None, what: str) -> str | None:
 
 def parse_points(text: str, what: str = "points") -> int:
     """A whole number from 1 to 2147483647; neither sign, exponent nor separator."""
-    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= MAX_POINTS:
+    if not re.fullmatch(_WHOLE, text) or not 1 <= int(text) <= MAX_POINTS:
         raise InvalidValue(f"{text!r} is not a number of {what}.", f"Points are whole numbers from 1 to {MAX_POINTS}.")
     return int(text)
 
 
 def parse_decimal(text: str, what: str) -> Decimal:
     """A decimal such as ``29.33``, read as a decimal and never as a float; not negative."""
-    if not _DECIMAL.fullmatch(text) or len(text) > 40:
+    if not re.fullmatch(_DECIMAL, text) or len(text) > 40:
         raise InvalidValue(f"{text!r} is not a number for the {what}.", "Write it like 29.33: digits and one point.")
-    try:
-        value = Decimal(text)
-    except InvalidOperation:  # pragma: no cover - the pattern admits no such text
-        raise InvalidValue(f"{text!r} is not a number for the {what}.") from None
+    from decimal import Decimal
+
+    value = Decimal(text)
     if value < 0:
         raise InvalidValue(f"The {what} {text} is negative.")
     return value
@@ -112,6 +112,8 @@ def format_instant(instant: Instant) -> str:
 
 def add_months(instant: Instant, months: int) -> Instant:
     """The same day of a later month at the same time, else that month's last day (UTC)."""
+    from calendar import monthrange
+
     moment = datetime_of(instant)
     year, month0 = divmod(moment.year * 12 + moment.month - 1 + months, 12)
     if year > 9999:
@@ -120,8 +122,7 @@ def add_months(instant: Instant, months: int) -> Instant:
     return instant_of(moment.replace(year=year, month=month0 + 1, day=day))
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(NamedTuple):
     """A point in time as typed: fixed, so long after another one, or never.
 
     ``text`` is what was typed and counts for the fingerprint (``ledger.md`` rule 5); exactly one of
@@ -152,7 +153,7 @@ def parse_when(text: str, zone: tzinfo = UTC, *, end_of_day: bool = False, relat
     if relative:
         if text == "never":
             return When(text, instant=NEVER)
-        if match := _RELATIVE.fullmatch(text):
+        if match := re.fullmatch(_RELATIVE, text):
             amount = int(match[1])
             return When(text, days=amount) if match[2] == "d" else When(text, months=amount)
     try:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rpctl.render.views import View
 from rpctl.terminal import Terminal
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """How to show: one of ``FORMATS``, the fields asked for (None: the usual ones), header line or not, and
     whether CSV cells are left as they are."""
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from rpctl.domain.points import AddedPoints, Summary
 from rpctl.domain.values import format_instant
-from rpctl.render.views import Column, View, moment
+from rpctl.render.points import moment
+from rpctl.render.views import Column, View
 from rpctl.reports.explain import Explanation, LotStory
 from rpctl.reports.history import Line
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rpctl.backends.ledger.sql import file
-from rpctl.backends.ledger.sql.catalog import Catalog
-from rpctl.backends.ledger.sql.entries import Entries
-from rpctl.backends.port import Tombstone
-from rpctl.domain.changes import AddPoints, Change
-from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome
-from rpctl.domain.points import Summary
-from rpctl.domain.program import Program
-from rpctl.domain.redeem_options import Coupon, Document, RedeemOption, check_option
-from rpctl.domain.values import Instant
+from rpctl.backends.ledger.sql.balances import Balances
 from rpctl.errors import CustomerExists, CustomerNotFound, InvalidValue, LedgerUnusable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rpctl.backends.ledger.audit import Audit
+    from rpctl.backends.ledger.sql.catalog import Catalog
+    from rpctl.backends.ledger.sql.entries import Entries
+    from rpctl.backends.port import Tombstone
+    from rpctl.domain.changes import Change
+    from rpctl.domain.outcomes import Outcome
+    from rpctl.domain.points import Summary
+    from rpctl.domain.program import Program
+    from rpctl.domain.redeem_options import Coupon, Document, RedeemOption
+    from rpctl.domain.values import Instant
 
 _CODE_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that is taken for another when read aloud
 _CODE_LENGTH: Final = 10
@@ -34,8 +34,7 @@ def coupon_code() -> str:
     return "".join(_CODE_LETTERS[byte % len(_CODE_LETTERS)] for byte in os.urandom(_CODE_LENGTH))
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """What a ledger is told of the world: the time (milliseconds since 1970), who works, with which program."""
 
     clock: Callable[[], Instant]
@@ -57,7 +56,8 @@ class LedgerBackend:
         self.path = path
         self.setting = setting
         self._must_exist = must_exist
-        self._open: tuple[Entries, Catalog] | None = None
+        self._balances: Balances | None = None
+        self._tables: tuple[Entries, Catalog] | None = None
         self._writable = False
 
     # -- points ----------------------------------------------------------------------------------------
@@ -78,6 +78,10 @@ class LedgerBackend:
         return [self._with_entry(outcome, seq) for outcome, seq in decided]
 
     def _with_entry(self, outcome: Outcome, seq: int | None) -> Outcome:
+        from dataclasses import replace
+
+        from rpctl.domain.outcomes import AlreadyApplied, Applied
+
         if seq is not None and isinstance(outcome, Applied | AlreadyApplied):
             store, _ = self.tables()
             return replace(outcome, entry=store.entry(seq))
@@ -89,6 +93,9 @@ class LedgerBackend:
 
         It lies beside the ledger and needs as much room again.
         """
+        import tempfile
+        from pathlib import Path
+
         folder = self.path.parent if self.path.parent.is_dir() else None
         with tempfile.TemporaryDirectory(prefix=".rpctl-rehearsal-", dir=folder) as temporary:
             copy = Path(temporary) / "ledger.db"
@@ -102,9 +109,9 @@ class LedgerBackend:
 
     def active_points(self, customer_id: str, at: Instant | None = None) -> int:
         """See the port; ``at`` defaults to now."""
-        store, _ = self.tables()
+        balances = self.balances()
         with file.translated(self.path):
-            points = store.active_points(customer_id, self.setting.clock() if at is None else at)
+            points = balances.active_points(customer_id, self.setting.clock() if at is None else at)
         if points is None:
             raise _unknown(customer_id)
         return points
@@ -126,12 +133,10 @@ class LedgerBackend:
 
     def customers(self, search: str | None = None, limit: int | None = None) -> Iterator[tuple[str, int]]:
         """See the port."""
-        return self.tables()[0].customer_list(self.setting.clock(), search, limit)
+        return self.balances().customer_list(self.setting.clock(), search, limit)
 
-    def create_customer(self, customer_id: str, start: AddPoints | None) -> Outcome | None:
-        """See the port; an outcome only with starting points."""
-        if start is not None:
-            return self.apply([start])[0]
+    def create_customer(self, customer_id: str) -> None:
+        """See the port."""
         from rpctl.backends.ledger.sql.entries import CustomerRow
         from rpctl.domain.lots import Account
 
@@ -140,7 +145,6 @@ class LedgerBackend:
             if store.customers_by_id([customer_id]):
                 raise CustomerExists(f"Customer {customer_id} exists.", customerId=customer_id)
             store.insert_customers([CustomerRow(store.next_seq("customers"), customer_id, Account())])
-        return None
 
     def delete_customer(self, customer_id: str) -> Tombstone:
         """See the port; the text is overwritten in the file and in its log."""
@@ -153,6 +157,8 @@ class LedgerBackend:
             counts = store.erase_customer(customer.seq, self.setting.clock(), origin)
         with file.translated(self.path):
             store.truncate_log()
+        from rpctl.backends.port import Tombstone
+
         return Tombstone(*counts)
 
     # -- redeem options and program --------------------------------------------------------------------
@@ -165,6 +171,8 @@ class LedgerBackend:
 
     def create_option(self, document: Document) -> RedeemOption:
         """See the port; an id in the document is kept, otherwise one is made."""
+        from rpctl.domain.redeem_options import check_option
+
         option = check_option(document)
         option_id = document.get("id") or self.setting.random_bytes(12).hex()
         if not isinstance(option_id, str) or not option_id.isprintable():
@@ -176,6 +184,8 @@ class LedgerBackend:
 
     def update_option(self, option_id: str, version: int, document: Document) -> RedeemOption:
         """See the port: of two racing updates one wins."""
+        from rpctl.domain.redeem_options import check_option
+
         option = check_option(document)
         store, catalog = self.tables(write=True)
         with store.transaction(write=True):
@@ -202,6 +212,8 @@ class LedgerBackend:
 
     def set_program(self, site_code: str, settings: dict[str, Any]) -> Program:
         """See the port; the names are those of `Program`."""
+        from dataclasses import replace
+
         store, catalog = self.tables(write=True)
         with store.transaction(write=True):
             program = replace(catalog.program(site_code), configured=True, **settings)
@@ -245,30 +257,41 @@ class LedgerBackend:
 
     def close(self) -> None:
         """Closes the file; it opens again by itself."""
-        if self._open:
-            self._open[0].connection.close()
-            self._open = None
+        if self._balances:
+            self._balances.connection.close()
+            self._balances = self._tables = None
+
+    def balances(self, *, write: bool = False) -> Balances:
+        """The open file, as far as balances need it; ``write``: make it where there is none."""
+        if self._balances and write and not self._writable:
+            self.close()  # it was answered for by an empty ledger, or is read-only: find out again
+        if self._balances is None:
+            self._writable = True
+            if self.path.exists() or self.path.is_symlink():
+                connection = file.open_file(self.path, write=write)
+                self._writable = file.is_writable(self.path)
+            elif write:
+                file.create_file(self.path)
+                connection = file.open_file(self.path, write=True)
+            elif self._must_exist:
+                raise LedgerUnusable(
+                    f"There is no ledger {self.path}.", "Check the name; the first `rpctl points add` makes one."
+                )
+            else:
+                connection = file.in_memory()
+                self._writable = False
+            self._balances = Balances(connection, self.path)
+        return self._balances
 
     def tables(self, *, write: bool = False) -> tuple[Entries, Catalog]:
-        """The open file's tables, for this package."""
-        if self._open and write and not self._writable:
-            self.close()
-        if not self._open:
-            if not self.path.exists() and not self.path.is_symlink():
-                if not write and self._must_exist:
-                    raise LedgerUnusable(
-                        f"There is no ledger {self.path}.", "Check the name; the first `rpctl points add` makes one."
-                    )
-                if not write:
-                    return self._opened(file.in_memory(), writable=False)
-                file.create_file(self.path)
-            return self._opened(file.open_file(self.path, write=write), writable=write)
-        return self._open
+        """All tables of the open file, for this package."""
+        connection = self.balances(write=write).connection
+        if self._tables is None:
+            from rpctl.backends.ledger.sql.catalog import Catalog
+            from rpctl.backends.ledger.sql.entries import Entries
 
-    def _opened(self, connection: Any, *, writable: bool) -> tuple[Entries, Catalog]:
-        self._open = Entries(connection, self.path), Catalog(connection)
-        self._writable = writable
-        return self._open
+            self._tables = Entries(connection, self.path), Catalog(connection)
+        return self._tables
 
 
 def _unknown(customer_id: str) -> CustomerNotFound:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from rpctl.backends.ledger.digests import entry_id
+from rpctl.backends.ledger.sql.balances import Balances
 from rpctl.backends.ledger.sql.file import translated
 from rpctl.domain.lots import Account, OpenLot
 from rpctl.domain.points import AddedPoints, Entry, RedeemedPoints, Summary, Use
@@ -55,10 +55,6 @@ class EntryRow(NamedTuple):
 
 _COLUMNS: Final = ", ".join(EntryRow._fields)
 _INSERT: Final = f"INSERT INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * len(EntryRow._fields))})"  # noqa: S608
-_ACTIVE: Final = (
-    "CASE WHEN c.no_expiry_before > :at THEN c.open_points ELSE coalesce((SELECT sum(e.remaining) FROM entries e"
-    " WHERE e.customer = c.seq AND (e.remaining > 0) = 1 AND e.valid_until > :at), 0) END"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +76,12 @@ class CustomerRow:
     is_new: bool = False
 
 
-class Entries:
+class Entries(Balances):
     """The points tables of one open ledger."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self.connection = connection
-        self.path = path
+        super().__init__(connection, path)
         self._secret: bytes | None = None
-
-    # -- transactions ----------------------------------------------------------------------------------
-
-    @contextmanager
-    def transaction(self, *, write: bool) -> Iterator[None]:
-        """All or nothing; a writing one holds the write lock from its start. Raises the errors of the file."""
-        with translated(self.path):
-            self.connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-            try:
-                yield
-                self.connection.execute("COMMIT")
-            except BaseException:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
-                raise
 
     # -- keys and origins ------------------------------------------------------------------------------
 
@@ -155,14 +135,7 @@ class Entries:
         return lambda: self.open_lots(seq)
 
     def _summer(self, seq: int) -> Any:
-        return lambda at: self._active_points(seq, at)
-
-    def _active_points(self, seq: int, at: Instant) -> int:
-        row = self.connection.execute(
-            f"SELECT {_ACTIVE} FROM customers c WHERE c.seq = :seq",  # noqa: S608
-            {"at": at, "seq": seq},
-        ).fetchone()
-        return int(row[0])
+        return lambda at: self.active_points_of(seq, at)
 
     def open_lots(self, seq: int) -> list[OpenLot]:
         """A customer's lots with points left."""
@@ -173,32 +146,10 @@ class Entries:
         )
         return [OpenLot(*row) for row in rows]
 
-    def active_points(self, customer_id: str, at: Instant) -> int | None:
-        """What can be redeemed at that moment; None where there is no such customer."""
-        row = self.connection.execute(
-            f"SELECT {_ACTIVE} FROM customers c WHERE c.customer_id = :id",  # noqa: S608
-            {"at": at, "id": customer_id},
-        ).fetchone()
-        return None if row is None else int(row[0])
-
     def next_seq(self, table: str) -> int:
         """The next free place in recording order; only meaningful inside a writing transaction."""
         row = self.connection.execute(f"SELECT coalesce(max(seq), 0) + 1 FROM {table}").fetchone()  # noqa: S608
         return int(row[0])
-
-    def customer_list(self, at: Instant, search: str | None, limit: int | None) -> Iterator[tuple[str, int]]:
-        """Ids and active points in the order of the ids; ``search`` is part of the id, letter case aside."""
-        pattern = None
-        if search:
-            escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            pattern = f"%{escaped}%"
-        sql = (
-            f"SELECT c.customer_id, {_ACTIVE} FROM customers c WHERE c.customer_id IS NOT NULL"  # noqa: S608
-            " AND (:pattern IS NULL OR c.customer_id LIKE :pattern ESCAPE '\\') ORDER BY c.customer_id LIMIT :limit"
-        )
-        rows = self.connection.execute(sql, {"at": at, "pattern": pattern, "limit": -1 if limit is None else limit})
-        with translated(self.path):
-            yield from rows
 
     # -- reading ---------------------------------------------------------------------------------------
 
@@ -262,7 +213,7 @@ class Entries:
         entries = self._entries(self.entry_rows(seq), customer_id)
         added = tuple(entry for entry in entries if isinstance(entry, AddedPoints))
         redeemed = tuple(entry for entry in entries if isinstance(entry, RedeemedPoints))
-        return Summary(customer_id, self._active_points(seq, at), added, redeemed)
+        return Summary(customer_id, self.active_points_of(seq, at), added, redeemed)
 
     def _entries(self, rows: list[EntryRow], customer_id: str) -> list[Entry]:
         names = {row.seq: row.entry_id for row in rows}
@@ -328,9 +279,10 @@ class Entries:
     def export(self) -> Iterator[tuple[str | None, str | None, str | None, str | None, EntryRow]]:
         """Every entry in recording order, as one moment's state: customer id, who recorded it, with which version
         and in which import run (all None for an erased one), and the row itself."""
+        columns = ", ".join("e." + name for name in EntryRow._fields)
         sql = (
-            f"SELECT c.customer_id, o.who, o.rpctl_version, o.run, {', '.join('e.' + name for name in EntryRow._fields)}"  # noqa: S608
-            " FROM entries e JOIN customers c ON c.seq = e.customer LEFT JOIN origins o ON o.seq = e.origin ORDER BY e.seq"
+            f"SELECT c.customer_id, o.who, o.rpctl_version, o.run, {columns} FROM entries e"  # noqa: S608
+            " JOIN customers c ON c.seq = e.customer LEFT JOIN origins o ON o.seq = e.origin ORDER BY e.seq"
         )
         with translated(self.path):
             for customer_id, who, version, run, *row in self.connection.execute(sql):

@@ -32,7 +32,7 @@ def open_file(path: Path, *, write: bool, migrations: Sequence[str] = MIGRATIONS
     such a file is not changed by a byte.
     """
     version = _check_header(path, len(migrations))
-    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    writable = is_writable(path)
     if write and not writable:
         raise LedgerUnusable(
             f"The ledger {path} is read-only.",
@@ -56,11 +56,20 @@ def open_file(path: Path, *, write: bool, migrations: Sequence[str] = MIGRATIONS
     return connection
 
 
+def is_writable(path: Path) -> bool:
+    """Whether the system lets us write the ledger, and beside it, where SQLite keeps its log."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
 def open_untouched(path: Path) -> sqlite3.Connection:
-    """A ledger of any version this program knows, to read from; nothing of it is changed. Raises `LedgerUnusable`."""
+    """A ledger of any version this program knows, to read from; not a byte of it is changed.
+
+    Raises `LedgerUnusable`.
+    """
     _check_header(path, len(MIGRATIONS))
     with translated(path):
-        return _connect(f"file:{quote(str(path.absolute()))}?mode=ro" + ("" if _wal(path).exists() else "&immutable=1"))
+        mode = "ro" if _wal(path).exists() else "ro&immutable=1"
+        return _connect(f"file:{quote(str(path.absolute()))}?mode={mode}")
 
 
 def overwrite(source: sqlite3.Connection, target: sqlite3.Connection, path: Path) -> None:
@@ -120,7 +129,7 @@ def copy_file(source: sqlite3.Connection, target: Path) -> None:
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """An empty file of our own, 0600, in the folder of ``path``, gone at the end with all that SQLite puts beside it."""
+    """An empty file of our own, 0600, in the folder of ``path``; gone at the end with all SQLite puts beside it."""
     new = path.absolute().with_name(f".{path.name}.{os.urandom(6).hex()}.new")
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:

@@ -89,30 +89,29 @@ class Source:
         `InvalidFile` where there is no row at all.
         """
         best: tuple[int, int] | None = None
+        misread: InvalidFile | None = None
         columns = self.header
         for candidate in [delimiter] if delimiter else DELIMITERS:
-            first = self._first_record(candidate, lenient=delimiter is None)
-            if first is None:
+            records = self._records(candidate)
+            try:
+                _, first = next(records, (0, None))
+            except InvalidFile as error:
+                if not isinstance(error.__cause__, csv.Error):
+                    raise
+                misread = misread or error  # a wrong delimiter misreads quotes; another may be right
                 continue
+            finally:
+                records.close()
+            if first is None:
+                raise InvalidFile(f"{self.name} is empty.", "A file needs a header line such as customer_id,points.")
             known = known_names(first, mapping) if self._has_header_row else len(first) == len(columns)
             if best is None or (known, len(first)) > best:
                 best = (known, len(first))
                 self.delimiter = candidate
                 self.header = first if self._has_header_row else columns
         if best is None:
-            raise InvalidFile(f"{self.name} is empty.", "A file needs a header line such as customer_id,points.")
-
-    def _first_record(self, delimiter: str, *, lenient: bool) -> list[str] | None:
-        records = self._records(delimiter)
-        try:
-            record = next(records, None)
-        except InvalidFile as error:
-            if lenient and isinstance(error.__cause__, csv.Error) and delimiter != ",":
-                return None  # wrong delimiters misread quotes; the comma's own error is told
-            raise
-        finally:
-            records.close()
-        return record[1] if record else None
+            assert misread is not None
+            raise misread
 
     def _records(self, delimiter: str) -> Generator[tuple[int, list[str]], None, None]:
         with self._text() as text:

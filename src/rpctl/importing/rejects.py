@@ -69,7 +69,8 @@ class RejectsFile:
                 cells.append(key)
             else:
                 cells[self._key_at] = key
-            self._writer.writerow([*cells, line, code, " ".join(message.split())])
+            # Surplus cells stand behind the last column: nothing is lost, and the row stays a reject until they go.
+            self._writer.writerow([*cells, line, code, " ".join(message.split()), *row[self._width :]])
         except OSError as error:
             raise self._failure(error) from error
 
@@ -86,7 +87,7 @@ class RejectsFile:
         try:
             with self.path.open(encoding=self._source.encoding, newline="") as there:
                 rows = (csv.reader(text, delimiter=self._source.delimiter) for text in (self._text, there))
-                return any(a is None or b is None or a[:-1] != b[:-1] for a, b in zip_longest(*rows))
+                return any(a is None or b is None or self._facts(a) != self._facts(b) for a, b in zip_longest(*rows))
         except (OSError, UnicodeError, csv.Error):
             return True
         finally:
@@ -131,6 +132,10 @@ class RejectsFile:
         if self._text is not None:
             self._text.close()
             self._text = None
+
+    def _facts(self, row: list[str]) -> list[str]:
+        error = len(self._header) - 1  # its wording tells balances, which other changes may have moved since
+        return row[:error] + row[error + 1 :]
 
     def _open(self) -> None:
         self._binary = tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115 - closed with the text

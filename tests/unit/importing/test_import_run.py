@@ -1,0 +1,300 @@
+"""Imports from end to end on a ledger: once, in batches, with rejects, dry, strict, interrupted."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import stat
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rpctl.backends.ledger.backend import LedgerBackend, Setting
+from rpctl.domain.values import parse_instant
+from rpctl.errors import InvalidFile, InvalidValue, OutputExists
+from rpctl.importing import run as run_module
+from rpctl.importing.report import Report
+from rpctl.importing.run import ImportOptions, Listener, import_file
+
+SAMPLE = Path(__file__).parents[2] / "data" / "cdnow-orders-sample.csv"
+MIXED = "customer_id,points\nC1,100\nC2,abc\nC1,-30\nC2,-5\n"
+NOW = parse_instant("2026-03-01T12:00:00Z")
+
+
+class Desk:
+    """A ledger and a folder for files; `run` imports one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.backend = LedgerBackend(folder / "ledger.db", Setting(lambda: NOW, "tester", "0"))
+        self.notes: list[str] = []
+        self._ids = (f"run-{n}" for n in itertools.count(1))
+
+    def file(self, text: str | bytes, name: str = "points.csv") -> Path:
+        path = self.folder / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    def run(self, source: Any, **options: Any) -> Report:
+        path = self.file(source) if isinstance(source, str | bytes) else source
+        listener = Listener(on_note=self.notes.append)
+        return import_file(
+            path,
+            str(getattr(path, "name", "-")),
+            ImportOptions(**options),
+            self.backend,
+            self.backend,
+            lambda: NOW,
+            lambda: next(self._ids),
+            listener,
+        )
+
+    def balances(self) -> dict[str, int]:
+        return dict(self.backend.customers())
+
+    def rejects(self, name: str = "points.rejected.csv") -> list[str]:
+        return (self.folder / name).read_text(encoding="utf-8-sig").splitlines()
+
+    def codes(self) -> list[str]:
+        return [row["error_code"] for row in csv.DictReader(self.rejects())]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.backend.close()
+
+
+def counts(report: Report) -> dict[str, int]:
+    """The counts that are not 0, by their names in the document."""
+    names = ("rows", "applied", "alreadyApplied", "skipped", "expiredOnArrival", "refused", "unknown")
+    return {name: report.document()[name] for name in names if report.document()[name]}
+
+
+def test_real_orders_are_applied_once_however_often_they_are_imported(desk: Desk, tmp_path: Path) -> None:
+    options: dict[str, Any] = {
+        "map": {"order_value": "amount", "created_at": "order_date"},
+        "ignore_extra": True,
+        "rejects": tmp_path / "rejected.csv",
+    }
+    assert counts(desk.run(SAMPLE, **options)) == {"rows": 6919, "applied": 6911, "skipped": 8}
+    balances = desk.balances()
+    assert sum(balances.values()) > 200_000
+    again = desk.run(SAMPLE, **options)
+    assert counts(again) == {"rows": 6919, "alreadyApplied": 6911, "skipped": 8}
+    assert (again.exit_status, again.points_added, desk.balances()) == (0, 0, balances)
+
+
+def test_good_rows_are_applied_and_bad_ones_go_to_the_rejects_file(desk: Desk, tmp_path: Path) -> None:
+    report = desk.run(MIXED)
+    assert counts(report) == {"rows": 4, "applied": 2, "refused": 2}
+    assert (report.exit_status, report.points_added, report.points_redeemed) == (3, 100, 30)
+    assert desk.balances() == {"C1": 70}
+    header, *rows = desk.rejects()
+    assert header == "customer_id,points,key,line,error_code,error"
+    assert [row.split(",")[:2] + row.split(",")[3:5] for row in rows] == [
+        ["C2", "abc", "3", "invalid_value"],
+        ["C2", "-5", "5", "customer_not_found"],
+    ]
+    assert report.rejects_file == tmp_path / "points.rejected.csv"
+    assert stat.S_IMODE(report.rejects_file.stat().st_mode) == 0o600
+
+
+def test_the_document_has_its_fields(desk: Desk) -> None:
+    assert desk.run("customer_id,points\nC1,100\n").document() == {
+        "schema": "rpctl.import-report/1",
+        "run": "run-1",
+        "file": "points.csv",
+        "dryRun": False,
+        "rows": 1,
+        "applied": 1,
+        "alreadyApplied": 0,
+        "skipped": 0,
+        "expiredOnArrival": 0,
+        "refused": 0,
+        "unknown": 0,
+        "pointsAdded": 100,
+        "pointsRedeemed": 0,
+        "durationS": 0.0,
+        "rowsPerS": 1000,
+        "rejectsFile": None,
+    }
+
+
+def test_without_a_reject_there_is_no_rejects_file(desk: Desk, tmp_path: Path) -> None:
+    desk.run("customer_id,points\nC1,100\n")
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["points.csv"]
+
+
+@pytest.mark.parametrize("key", ["", ",key"])
+def test_corrected_rejects_are_imported_as_they_are_and_never_counted_again(desk: Desk, key: str) -> None:
+    original = f"customer_id,points{key}\nC1,10{key and ',a'}\nC2,-5{key and ',b'}\nC3,x{key and ',c'}\n"
+    desk.run(original)
+    path = desk.folder / "points.rejected.csv"
+    corrected = path.read_text().replace("-5", "25").replace(",x,", ",30,").replace("C3,x", "C3,30")
+    path.rename(desk.folder / "kept.csv")
+    report = desk.run(desk.file(corrected, "corrected.csv"))
+    assert counts(report) == {"rows": 2, "applied": 2}
+    assert desk.balances() == {"C1": 10, "C2": 25, "C3": 30}
+    again = desk.run(original)
+    assert counts(again) == {"rows": 3, "alreadyApplied": 1, "refused": 2}
+    assert desk.codes() == ["key_reused", "invalid_value"]
+    assert desk.balances() == {"C1": 10, "C2": 25, "C3": 30}
+    assert counts(desk.run(desk.folder / "corrected.csv")) == {"rows": 2, "alreadyApplied": 2}
+
+
+def test_a_key_column_under_another_name_keeps_the_keys_in_the_rejects(desk: Desk) -> None:
+    desk.run("customer_id,points,txn\nC1,x,t-1\nC1,y,\n", map={"key": "txn"})
+    header, first, second = desk.rejects()
+    assert header == "customer_id,points,txn,line,error_code,error"
+    assert first.startswith("C1,x,t-1,2,invalid_value")
+    assert second.startswith("C1,y,row-")
+
+
+def test_rejects_keep_encoding_delimiter_cells_and_quoted_line_breaks(desk: Desk) -> None:
+    cell = '"=HYPERLINK(""x"")\nJosé; ü"'
+    report = desk.run(f"customer_id;points;reason\nC1;x;{cell}\nC2;1;a;b\nC3\n".encode("utf-16"))
+    assert report.rejects_file is not None
+    text = report.rejects_file.read_bytes().decode("utf-16")
+    assert text.startswith(f"customer_id;points;reason;key;line;error_code;error\nC1;x;{cell};row-")
+    assert [counts(desk.run(report.rejects_file))["refused"], text.count("wrong_cell_count")] == [3, 2]
+
+
+def test_rejects_never_replace_another_file_and_nothing_is_applied(desk: Desk) -> None:
+    desk.file("precious", "points.rejected.csv")
+    for strict, dry_run in ((False, False), (True, False), (False, True)):
+        with pytest.raises(OutputExists):
+            desk.run(MIXED, strict=strict, dry_run=dry_run)
+    assert (desk.balances(), desk.backend.runs(), desk.rejects()) == ({}, [], ["precious"])
+    assert counts(desk.run("customer_id,points\nC1,1\n")) == {"rows": 1, "applied": 1}
+
+
+def test_the_rejects_of_a_dry_run_are_not_in_the_way_of_the_real_one(desk: Desk) -> None:
+    dry = desk.run(MIXED, dry_run=True)
+    before = desk.rejects()
+    real = desk.run(MIXED)
+    again = desk.run(MIXED)
+    assert [dry.exit_status, real.exit_status, again.exit_status] == [3, 3, 3]
+    assert [counts(dry), counts(again)] == [counts(real), {"rows": 4, "alreadyApplied": 2, "refused": 2}]
+    assert desk.rejects() == before
+
+
+def test_a_dry_run_changes_nothing_and_records_no_run(desk: Desk) -> None:
+    report = desk.run(MIXED, dry_run=True)
+    assert (report.document()["dryRun"], report.run) == (True, None)
+    assert (report.points_added, report.points_redeemed) == (100, 30)
+    assert (desk.balances(), desk.backend.runs()) == ({}, [])
+    assert not desk.backend.path.exists()
+
+
+def test_strict_applies_all_or_nothing(desk: Desk) -> None:
+    report = desk.run(MIXED, strict=True)
+    assert counts(report) == {"rows": 4, "refused": 2}
+    assert (report.exit_status, report.points_added, desk.balances(), desk.backend.runs()) == (3, 0, {}, [])
+    assert len(desk.rejects()) == 3
+    assert counts(desk.run("customer_id,points\nC1,1\n", strict=True)) == {"rows": 1, "applied": 1}
+
+
+@pytest.mark.parametrize(("bad", "code"), [("x", "invalid_value"), ("-5", "customer_not_found")])
+def test_max_errors_stops_at_the_row_that_is_one_too_many(desk: Desk, bad: str, code: str) -> None:
+    rows = [f"A{n},1\nB{n},{bad}\n" for n in range(10)]
+    report = desk.run("customer_id,points\n" + "".join(rows), max_errors=3)
+    assert counts(report) == {"rows": 6, "applied": 3, "refused": 3}
+    assert report.stopped_at_line == 7
+    assert desk.notes[-1].startswith("Stopped after line 7: 3 rows were refused")
+    assert desk.backend.run("run-1")["finishedAt"] is None
+    assert all(code in row for row in desk.rejects()[1:])
+
+
+def test_max_errors_is_a_number_from_1(desk: Desk) -> None:
+    with pytest.raises(InvalidValue):
+        desk.run(MIXED, max_errors=0)
+
+
+def test_two_equal_rows_are_two_changes_and_a_repeated_key_is_one(desk: Desk) -> None:
+    assert counts(desk.run("customer_id,points\nC1,10\nC1,10\n")) == {"rows": 2, "applied": 2}
+    report = desk.run("customer_id,points,key\nC2,10,k\nC2,10,k\nC2,11,k\nC2,10,\n")
+    assert counts(report) == {"rows": 4, "applied": 2, "alreadyApplied": 1, "refused": 1}
+    assert desk.balances() == {"C1": 20, "C2": 20}
+    assert ",4,key_reused," in desk.rejects()[1]
+
+
+def test_a_resave_by_a_spreadsheet_is_the_same_file(desk: Desk) -> None:
+    desk.run("customer_id,points\nC1,10\n")
+    resaved = '"customer_id";"points"\r\n"C1";"10"\r\n;\r\n'.encode("utf-8-sig")
+    assert counts(desk.run(resaved)) == {"rows": 1, "alreadyApplied": 1}
+    assert desk.notes == ["The delimiter is a semicolon."]
+
+
+def test_points_that_are_past_their_validity_are_counted(desk: Desk) -> None:
+    text = "customer_id,points,created_at,valid_until\nC1,10,2024-01-01,2025-01-01\n"
+    assert counts(desk.run(text)) == {"rows": 1, "applied": 1, "expiredOnArrival": 1}
+    assert desk.balances() == {"C1": 0}
+
+
+def test_the_standard_input_is_imported(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert counts(desk.run(io.BytesIO(MIXED.encode()))) == {"rows": 4, "applied": 2, "refused": 2}
+    assert len(desk.rejects("stdin.rejected.csv")) == 3
+
+
+def test_what_a_backend_refuses_later_harms_no_other_row(desk: Desk) -> None:
+    report = desk.run("customer_id,points,created_at\nC1,10,2030-01-01\nC1,5,\n")
+    assert counts(report) == {"rows": 2, "applied": 1, "refused": 1}
+    assert "later than now" in desk.rejects()[1]
+
+
+def test_an_unusable_file_changes_nothing_at_all(desk: Desk) -> None:
+    for text in ('customer_id,points\nC1,5\n"C2,6\n', "customer_id\nC1\n", "customer_id,points,colour\nC1,1,red\n"):
+        with pytest.raises(InvalidFile):
+            desk.run(text)
+    assert not desk.backend.path.exists()
+
+
+def test_rejects_need_a_place_before_anything_is_applied(desk: Desk, tmp_path: Path) -> None:
+    with pytest.raises(InvalidFile, match="no directory"):
+        desk.run(MIXED, rejects=tmp_path / "absent" / "r.csv")
+    assert desk.balances() == {}
+
+
+def test_an_interrupted_run_is_recorded_and_the_same_command_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "BATCH_ROWS", 10)
+    text = "customer_id,points\nbad,x\n" + "".join(f"C{n},1\n" for n in range(34))
+    apply, calls = desk.backend.apply, []
+
+    def stopping(*arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return apply(*arguments, **options)
+
+    monkeypatch.setattr(desk.backend, "apply", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        desk.run(text)
+    recorded = desk.backend.run("run-1")
+    assert (recorded["finishedAt"], recorded["rows"], recorded["applied"]) == (None, 20, 19)
+    assert not (desk.folder / "points.rejected.csv").exists()
+    assert counts(desk.run(text)) == {"rows": 35, "applied": 15, "alreadyApplied": 19, "refused": 1}
+    assert desk.backend.run("run-2")["finishedAt"] is not None
+    assert [run["run"] for run in desk.backend.runs()] == ["run-2", "run-1"]
+
+
+def test_memory_does_not_grow_with_rows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "BATCH_ROWS", 100)
+    peaks = []
+    for rows in (1_000, 10_000):
+        text = "customer_id,points\n" + "".join(f"C{n % 50},{n + 1}\n" for n in range(rows))
+        path = desk.file(text, f"{rows}.csv")
+        del text
+        tracemalloc.start()
+        desk.run(path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] * 1.5

@@ -1,0 +1,167 @@
+"""Bytes to rows: encodings, delimiters, line numbers, and files that are none."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from rpctl.errors import InvalidFile, InvalidValue
+from rpctl.importing.reader import open_source
+
+ROWS = "customer_id,points\nJosé,5\n"
+
+
+def rows(path: Path, **options: object) -> list[tuple[int, list[str]]]:
+    with open_source(path, path.name, **options) as source:  # type: ignore[arg-type]
+        return list(source.rows())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "points.csv"
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        (ROWS.encode(), None),
+        (ROWS.encode("utf-8-sig"), None),
+        (ROWS.encode("utf-8-sig"), "utf-8"),
+        (ROWS.encode("utf-16"), None),
+        (b"\xfe\xff" + ROWS.encode("utf-16-be"), None),
+        (ROWS.encode("cp1252"), "cp1252"),
+        (ROWS.encode("utf-16-le"), "utf-16-le"),
+        (ROWS.replace("\n", "\r\n").encode(), None),
+        (ROWS.replace("\n", "\r").encode(), None),
+        (ROWS.rstrip().encode(), None),
+        (ROWS.encode() + b"\n\n,\n", None),
+        (ROWS.replace(",", ";").encode(), None),
+        (ROWS.replace(",", "\t").encode(), None),
+        (ROWS.replace(",", "|").encode(), None),
+    ],
+)
+def test_the_same_cells_come_out_of_every_encoding_and_delimiter(path: Path, data: bytes, encoding: str | None) -> None:
+    path.write_bytes(data)
+    with open_source(path, "f", encoding=encoding) as source:
+        assert source.header == ["customer_id", "points"]
+        assert list(source.rows()) == [(2, ["José", "5"])]
+        digest = source.content().digest
+    path.write_text(ROWS, encoding="utf-8")
+    with open_source(path, "f") as source:
+        assert source.content().digest == digest
+
+
+@pytest.mark.parametrize(
+    ("header", "mapping", "delimiter"),
+    [
+        ("customer_id;points;reason,long", {}, ";"),
+        ("Kunde;Punkte", {"customer_id": "Kunde", "points": "Punkte"}, ";"),
+        ("x|customer_id|points,y,z", {}, "|"),
+        ("customer_id", {}, ","),
+        ('"customer_id";"points"', {}, ";"),
+    ],
+)
+def test_the_delimiter_is_the_one_that_yields_known_names(
+    path: Path, header: str, mapping: dict[str, str], delimiter: str
+) -> None:
+    path.write_text(header + "\n")
+    with open_source(path, "f", mapping=mapping) as source:
+        assert source.delimiter == delimiter
+
+
+def test_a_typed_delimiter_wins(path: Path) -> None:
+    path.write_text("customer_id:points\nC1:5\n")
+    assert rows(path, delimiter=":") == [(2, ["C1", "5"])]
+
+
+def test_a_line_number_is_that_of_the_first_line_of_a_row(path: Path) -> None:
+    path.write_text('customer_id,points,reason\nC1,1,"a\nb\nc"\n\n\nC2,2,"d"\r\nC3,3,"e\r\nf"\nC4,4,g\n')
+    assert [(line, row[0]) for line, row in rows(path)] == [(2, "C1"), (7, "C2"), (8, "C3"), (10, "C4")]
+
+
+def test_cells_are_data(path: Path) -> None:
+    path.write_text('customer_id,points,reason\n=1+1,5,"[bold]""x"" \x1b[31m"\n')
+    assert rows(path) == [(2, ["=1+1", "5", '[bold]"x" \x1b[31m'])]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "is empty"),
+        (b"\n\n\r\n", "is empty"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (b"PK\x03\x04\x00\x00customer_id", "not a text file"),
+        (b"customer_id,points\n" + b"C1,5\n" * 20_000 + b"C\0,5\n", "line 20002: this is not text"),
+        ("customer_id,points\nC1,5\nJosé,5\n".encode("cp1252"), "line 3: this is not UTF-8"),
+        (ROWS.encode("utf-16")[:-1], "UTF-16"),
+        (b'customer_id,points\nC1,5\n"C2,5\nC3,5\n', "line 3: a quoted cell that begins here is not closed"),
+        (b'customer_id,points\n"C1,5\n' + b"C3,5\n" * 40_000, "line 2: a quoted cell that begins here is not closed"),
+        (b'customer_id,points\n"C1"x,5\n', "line 2: text follows the closing quote"),
+        (b"customer_id,points\n" + b"C" * 2_000_000, "line 2 is longer"),
+    ],
+)
+def test_what_is_no_csv_is_refused_with_its_line(path: Path, data: bytes, says: str) -> None:
+    path.write_bytes(data)
+    with pytest.raises(InvalidFile, match=says), open_source(path, "points.csv") as source:
+        source.content()
+
+
+def test_the_hint_for_an_unknown_encoding_names_the_option(path: Path) -> None:
+    path.write_bytes("customer_id,points\nJosé,5\n".encode("cp1252"))
+    with pytest.raises(InvalidFile) as caught:
+        rows(path)
+    assert "--encoding" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("options", [{"encoding": "klingon"}, {"encoding": "rot13"}, {"delimiter": "::"}])
+def test_impossible_options_are_refused(path: Path, options: dict[str, str]) -> None:
+    path.write_text(ROWS)
+    with pytest.raises(InvalidValue):
+        rows(path, **options)
+
+
+def test_what_is_absent_or_a_directory_or_unreadable_is_refused(tmp_path: Path, path: Path) -> None:
+    with pytest.raises(InvalidFile, match="There is no file"):
+        rows(path)
+    with pytest.raises(InvalidFile, match="is a directory"):
+        rows(tmp_path)
+    path.write_text(ROWS)
+    path.chmod(0)
+    if not os.access(path, os.R_OK):
+        with pytest.raises(InvalidFile, match="cannot be read"):
+            rows(path)
+
+
+def test_a_stream_is_read_as_often_as_wanted() -> None:
+    with open_source(io.BytesIO(ROWS.encode()), "-") as source:
+        assert list(source.rows()) == list(source.rows()) == [(2, ["José", "5"])]
+
+
+def test_a_pipe_with_a_name_is_read_as_often_as_wanted() -> None:
+    there, here = os.pipe()
+    os.write(here, ROWS.encode())
+    os.close(here)
+    try:
+        with open_source(Path(f"/dev/fd/{there}"), "pipe") as source:
+            assert list(source.rows()) == list(source.rows()) == [(2, ["José", "5"])]
+    finally:
+        os.close(there)
+
+
+def test_a_file_that_is_changed_between_two_readings_is_refused(path: Path) -> None:
+    path.write_text(ROWS)
+    with open_source(path, "points.csv") as source:
+        source.content()
+        path.write_text(ROWS + "C9,9\n")
+        with pytest.raises(InvalidFile, match="was changed"):
+            list(source.rows())
+
+
+def test_a_file_without_a_header_line_takes_the_names_that_were_typed(path: Path) -> None:
+    path.write_text("C1;5\n")
+    with open_source(path, "f", columns=["customer_id", "points"]) as source:
+        assert (source.delimiter, source.header) == (";", ["customer_id", "points"])
+        assert list(source.rows()) == [(1, ["C1", "5"])]

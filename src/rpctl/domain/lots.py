@@ -112,5 +112,7 @@ class Account:
 
     def _open_lots(self) -> list[OpenLot]:
         if self._lots is None:
-            self._lots = sorted([*self._load(), *self._touched], key=_ORDER)
+            own = {lot.position for lot in self._touched}  # which the store may have saved and return again
+            read = (lot for lot in self._load() if lot.position not in own)
+            self._lots = sorted([*read, *self._touched], key=_ORDER)
         return self._lots

@@ -1,4 +1,4 @@
-"""rpctl points: add, redeem, balance, summary, history, explain, reverse."""
+"""rpctl points: add, redeem, balance, summary, history, explain, reverse, import."""
 
 from __future__ import annotations
 
@@ -235,3 +235,68 @@ def reverse(
         reason=parse_text(reason, "reason"),
     )
     return session.apply(change, key_given=key is not None)
+
+
+@app.command(name="import")
+def import_(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A CSV file, or - for standard input.")],
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column holds a field; repeatable.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="The same value in every row; repeatable.")
+    ] = None,
+    ignore_extra: Annotated[bool, typer.Option("--ignore-extra", help="Leave out columns that are not known.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, change nothing.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Apply nothing unless every row passes.")] = False,
+    max_errors: Annotated[int | None, typer.Option(metavar="N", help="Stop when so many rows are refused.")] = None,
+    rejects: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Where refused rows go; by default FILE-STEM.rejected.csv.")
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(metavar="CHAR", help="By default found from the header.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="By default UTF-8, or UTF-16 with a BOM.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="The columns' names, with --no-header-row.")
+    ] = None,
+    no_header_row: Annotated[bool, typer.Option("--no-header-row", help="The first line is a row already.")] = False,
+    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Numbers are written 1.234,50.")] = False,
+    date_format: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help="How dates are written, e.g. %d.%m.%Y.")
+    ] = None,
+    site: Site = None,
+) -> View:
+    """Import point changes from a CSV file, every row once.
+
+    $ rpctl points import changes.csv --dry-run
+    $ rpctl points import orders.csv --map order_value=amount --map created_at=order_date --ignore-extra
+    $ rpctl points import spend.csv --set reason="till 4" --strict
+
+    Columns: customer_id and points (or order_value), and reference_id, description, reason, valid_until,
+    created_at, site_code, key, operation. Negative points redeem. The same file again changes nothing; a
+    stopped import goes on with the same command. Refused rows go to FILE-STEM.rejected.csv, which can be
+    corrected and imported as it is (exit status 3).
+    """
+    from rpctl.cli.importing import Wanted, run_import
+
+    if no_header_row != (columns is not None):
+        raise UsageError("--no-header-row and --columns go together.", "--no-header-row --columns customer_id,points")
+    session: Session = ctx.obj
+    wanted = Wanted(
+        map=map_ or [],
+        set=set_ or [],
+        ignore_extra=ignore_extra,
+        dry_run=dry_run,
+        strict=strict,
+        max_errors=max_errors,
+        rejects=rejects,
+        delimiter=delimiter,
+        encoding=encoding,
+        columns=columns,
+        decimal_comma=decimal_comma,
+        date_format=date_format,
+        site_code=parse_id(site or session.settings.site, "site code"),
+    )
+    return run_import(session, file, wanted)

@@ -109,12 +109,16 @@ class Session:
         """
         if self.settings.read_only:
             raise ReadOnlyProfile(f"{self.whose} is read-only.")
+        self.check_fields(fields)
+        return self.backend
+
+    def check_fields(self, fields: Sequence[str] | None = None) -> None:
+        """That ``--fields`` names only these (None: an entry's). Raises `InvalidValue`."""
         if self.format.fields:
             from rpctl.render.points import WRITTEN_FIELDS
 
             for field in self.format.fields:
                 check_field(field, WRITTEN_FIELDS if fields is None else fields)
-        return self.backend
 
     @property
     def whose(self) -> str:

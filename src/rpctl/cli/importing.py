@@ -1,0 +1,124 @@
+"""What `rpctl points import` asks of the importing room, and how its report is shown."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rpctl.errors import ReadOnlyProfile, UsageError
+from rpctl.importing.run import ImportOptions, Listener, import_file
+from rpctl.render.views import Document, View, record
+
+if TYPE_CHECKING:
+    from rpctl.cli.services import Session
+
+STDIN: Final = "-"
+REPORT_FIELDS: Final = (
+    "run", "file", "dryRun", "rows", "applied", "alreadyApplied", "skipped", "expiredOnArrival", "refused",
+    "unknown", "pointsAdded", "pointsRedeemed", "durationS", "rowsPerS", "rejectsFile",
+)  # fmt: skip
+_DELIMITERS: Final = {"tab": "\t", "\\t": "\t"}
+_PROGRESS_EVERY_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options of the command as typed."""
+
+    map: Sequence[str]
+    set: Sequence[str]
+    ignore_extra: bool
+    dry_run: bool
+    strict: bool
+    max_errors: int | None
+    rejects: str | None
+    delimiter: str | None
+    encoding: str | None
+    columns: str | None
+    decimal_comma: bool
+    date_format: str | None
+    site_code: str
+
+
+def run_import(session: Session, file: str, wanted: Wanted) -> View:
+    """Imports the file and answers with the report; exit status 3 where rows were refused."""
+    options = ImportOptions(
+        map=_pairs(wanted.map, "--map"),
+        set=_pairs(wanted.set, "--set"),
+        ignore_extra=wanted.ignore_extra,
+        delimiter=_DELIMITERS.get(wanted.delimiter or "", wanted.delimiter),
+        encoding=wanted.encoding,
+        columns=None if wanted.columns is None else tuple(wanted.columns.split(",")),
+        zone=session.zone,
+        site_code=wanted.site_code,
+        dry_run=wanted.dry_run,
+        strict=wanted.strict,
+        max_errors=wanted.max_errors,
+        rejects=None if wanted.rejects is None else Path(wanted.rejects),
+        decimal_comma=wanted.decimal_comma,
+        date_format=wanted.date_format,
+    )
+    if session.settings.read_only and not wanted.dry_run:
+        raise ReadOnlyProfile(f"{session.whose} is read-only.", "With --dry-run nothing is changed.")
+    session.check_fields(REPORT_FIELDS)
+    backend = session.backend
+    report = import_file(
+        sys.stdin.buffer if file == STDIN else Path(file),
+        "standard input" if file == STDIN else file,
+        options,
+        backend,
+        backend,
+        session.clock,
+        lambda: session.random_bytes(6).hex(),
+        Listener(_Progress(session).show, session.terminal.note),
+    )
+    document = report.document()
+    if report.refused:
+        kept = f"; they are in {document['rejectsFile']}" if document["rejectsFile"] else ""
+        session.terminal.warn(f"{report.refused} of {report.rows} rows were refused{kept}")
+    if wanted.dry_run:
+        session.terminal.note("dry run: nothing was changed")
+    return _report(document, report.exit_status)
+
+
+def _report(document: Document, exit_status: int) -> View:
+    return record(document, exit_status=exit_status)
+
+
+def _pairs(words: Sequence[str], option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for word in words:
+        field, equals, value = word.partition("=")
+        if not equals or not field:
+            raise UsageError(f"{option} {word!r} is not of the form FIELD=VALUE.", f"{option} customer_id=Email")
+        if field in pairs:
+            raise UsageError(f"{option} names {field} twice.")
+        pairs[field] = value
+    return pairs
+
+
+class _Progress:
+    """A line on a terminal with how far it is, how fast, and how long it will take."""
+
+    def __init__(self, session: Session) -> None:
+        self._terminal = session.terminal
+        self._phase = ""
+        self._started_s = self._shown_s = 0.0
+
+    def show(self, phase: str, done: int, total: int | None) -> None:
+        now_s = time.monotonic()
+        if phase != self._phase:
+            self._phase, self._started_s = phase, now_s
+        elif now_s - self._shown_s < _PROGRESS_EVERY_S:
+            return
+        self._shown_s = now_s
+        rate = done / max(now_s - self._started_s, 0.001)
+        text = f"{phase} {done:,} rows"
+        if total and done:
+            text = f"{phase} {done:,} of {total:,} rows ({done * 100 // total} %), {rate:,.0f}/s"
+            text += f", {(total - done) / rate:.0f} s left"
+        self._terminal.progress(text)

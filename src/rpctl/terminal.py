@@ -43,8 +43,7 @@ def _escaped(match: re.Match[str]) -> str:
 class Terminal:
     """The three streams of a command and what is known of them.
 
-    ``quiet`` drops notes; ``color`` is None (decide by the environment and the stream), True or False;
-    ``prompts`` False means never ask (``--no-input``).
+    ``quiet`` drops notes; ``color`` is None (decide by the environment and the stream), True or False.
     """
 
     def __init__(self, stdin: TextIO | None, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> None:
@@ -54,7 +53,6 @@ class Terminal:
         self.environ = environ
         self.quiet = False
         self.color: bool | None = None
-        self.prompts = True
         self._progress = False
 
     @classmethod
@@ -80,8 +78,8 @@ class Terminal:
 
     @property
     def can_ask(self) -> bool:
-        """Whether someone can be asked: a terminal on stdin and stderr, and prompts not turned off."""
-        return self.prompts and self.stdin is not None and self.stdin.isatty() and self.err_is_terminal
+        """Whether someone can be asked: a terminal on stdin and stderr."""
+        return self.stdin is not None and self.stdin.isatty() and self.err_is_terminal
 
     def colors(self, stream: TextIO) -> bool:
         """Whether to colour: ``--no-color``, NO_COLOR, FORCE_COLOR, TERM=dumb, not a terminal, in this order."""

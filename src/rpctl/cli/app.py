@@ -106,9 +106,12 @@ def _run(argv: Sequence[str], session: Session) -> int:
         raise _usage(error, argv) from error
     if answer is None or isinstance(answer, int):
         return answer or 0
-    from rpctl.render.output import show
+    from rpctl.render.output import show, show_bare
 
-    show(answer, session.format, session.terminal)
+    if answer.bare:
+        show_bare(answer, session.terminal)
+    elif not (answer.written and session.terminal.quiet):
+        show(answer, session.format, session.terminal)
     return int(answer.exit_status)
 
 

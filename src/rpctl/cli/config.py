@@ -48,5 +48,7 @@ def path(ctx: typer.Context) -> View:
 
     $ rpctl config path
     """
+    from rpctl.config.paths import config_file
+
     session: Session = ctx.obj
-    return View((session.settings.config_file,), many=False, bare=True)
+    return View((config_file(session.environ),), many=False, bare=True)

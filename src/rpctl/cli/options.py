@@ -20,7 +20,7 @@ _COMMON: Final[tuple[tuple[tuple[str, ...], str | None, str], ...]] = (
     (("--ledger",), "FILE", "Work on this ledger file."),
     (("--offline",), None, "Work on the profile's local ledger although the profile is online."),
     (("-q", "--quiet"), None, "No notes, and nothing of what a write made."),
-    (("-v", "--verbose"), None, "Say more on stderr."),
+    (("-v", "--verbose"), None, "Say on stderr which ledger is used, and why."),
     (("--no-color",), None, "No colours."),
     (("--no-input",), None, "Never ask; refuse what would have to be asked."),
     (("-V", "--version"), None, "Print the version and end."),
@@ -55,7 +55,7 @@ class _Common:
         for name in COMMON_NAMES & ctx.params.keys():
             value = ctx.params.pop(name)
             if value is not None and value is not False:
-                ctx.obj.flags[name] = value
+                ctx.obj.take(name, value)
         if ctx.obj.flags.get("version"):
             from rpctl import __version__
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from rpctl.config import editing, profiles
-from rpctl.config.paths import config_file, ledger_file
+from rpctl.config import profiles
+from rpctl.config.paths import config_file, expand_home, ledger_file
 from rpctl.errors import UsageError
 from rpctl.render.views import Column, View, record
 
@@ -43,6 +43,8 @@ def create(
 
     --ledger FILE gives it that file. `rpctl profile use NAME` makes it the one that holds by default.
     """
+    from rpctl.config import editing
+
     session: Session = ctx.obj
     profile = profiles.Profile(
         name,
@@ -92,6 +94,8 @@ def use(ctx: typer.Context, name: Name) -> View:
 
     $ rpctl profile use shop
     """
+    from rpctl.config import editing
+
     session: Session = ctx.obj
     chosen = editing.use(config_file(session.environ), name)
     return record(_document(session, chosen, current=True), written=True)
@@ -107,6 +111,8 @@ def delete(
 
     $ rpctl profile delete shop --yes
     """
+    from rpctl.config import editing
+
     session: Session = ctx.obj
     found = profiles.load(config_file(session.environ))
     document = _document(session, found.get(name), current=name == found.current)
@@ -117,11 +123,16 @@ def delete(
 
 
 def _document(session: Session, profile: Profile, *, current: bool) -> dict[str, Any]:
+    file = config_file(session.environ)
+    if profile.ledger is None:
+        ledger = ledger_file(session.environ, profile.name)
+    else:
+        ledger = file.parent / expand_home(profile.ledger, session.environ)
     values = (
         profile.name,
         current,
         profile.backend or "ledger",
-        profile.ledger or str(ledger_file(session.environ, profile.name)),
+        str(ledger),
         profile.site or "main",
         profile.time_zone or "UTC",
         bool(profile.production),

@@ -48,6 +48,14 @@ class Session:
         self._who = who or _os_user
         self._backend: LedgerBackend | None = None
 
+    def take(self, flag: str, value: Any) -> None:
+        """One common option as typed."""
+        self.flags[flag] = value
+        if flag == "quiet":
+            self.terminal.quiet = True
+        elif flag == "no_color":
+            self.terminal.color = False
+
     # -- settings --------------------------------------------------------------------------------------
 
     @cached_property
@@ -55,12 +63,7 @@ class Session:
         """What is in force, by flags, environment, profile and defaults. Raises `InvalidConfig` and others."""
         from rpctl.config.settings import resolve
 
-        settings = resolve(self.flags, self.environ)
-        self.terminal.quiet = bool(self.flags.get("quiet"))
-        self.terminal.prompts = not settings.no_input
-        if self.flags.get("no_color"):
-            self.terminal.color = False
-        return settings
+        return resolve(self.flags, self.environ)
 
     @property
     def zone(self) -> tzinfo:
@@ -97,6 +100,9 @@ class Session:
         if self._backend is None:
             from rpctl.backends import open_backend
 
+            if self.flags.get("verbose"):
+                self._say_where()
+
             self._backend = open_backend(
                 self.settings, clock=self.clock, who=self._who(), version=__version__, random_bytes=self.random_bytes
             )
@@ -124,6 +130,11 @@ class Session:
     def whose(self) -> str:
         """The profile or the ledger, as a person would call it."""
         return f"Profile {self.settings.profile}" if self.settings.profile else f"The ledger {self.settings.ledger}"
+
+    def _say_where(self) -> None:
+        settings = self.settings
+        for name in ("profile", "ledger", "site", "time_zone"):
+            self.terminal.note(f"{name} {getattr(settings, name) or 'none'} (from {settings.sources[name]})")
 
     def close(self) -> None:
         """Lets go of what is open."""
@@ -174,7 +185,7 @@ class Session:
         """
         if yes:
             return
-        if not self.terminal.can_ask:
+        if self.settings.no_input or not self.terminal.can_ask:
             raise ConsentMissing(f"{question} Nobody can be asked here.", f"If that is meant: {command}")
         production = " (production)" if self.settings.production else ""
         if self.terminal.ask(f"{question}{production} Type {answer} to go on:") != answer:

@@ -19,14 +19,16 @@ class Format(NamedTuple):
     raw_csv: bool = False
 
 
+def show_bare(view: View, terminal: Terminal) -> None:
+    """Writes the value alone, which is the same in every format."""
+    for value in view.documents:
+        terminal.write(f"{value}\n")
+    terminal.flush()
+
+
 def show(view: View, how: Format, terminal: Terminal) -> None:
     """Writes the view to stdout. Raises `InvalidValue` for a field that is not there."""
-    if view.written and terminal.quiet:
-        return
-    if view.bare:
-        for value in view.documents:
-            terminal.write(f"{value}\n")
-    elif how.name in ("json", "jsonl"):
+    if how.name in ("json", "jsonl"):
         from rpctl.render.json import write_json, write_jsonl
 
         (write_json if how.name == "json" else write_jsonl)(view, how.fields, terminal)

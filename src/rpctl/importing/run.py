@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -170,7 +169,7 @@ class _Job:
         runs.start_run(run, report.started_at, report.file, self.content.digest, report.document())
         rejects = self._rejects()
 
-        def save() -> None:
+        def save() -> None:  # after every batch, so that whatever ends the run leaves its counts
             report.ended_at = self.clock()
             runs.save_run(run, report.document(), None)
 
@@ -179,10 +178,6 @@ class _Job:
             self._end(report, rejects)
             finished_at = None if report.stopped_at_line is not None else report.ended_at
             runs.save_run(run, report.document(), finished_at)
-        except BaseException:
-            with suppress(RpctlError):  # what ended the run is what the user must hear of
-                save()
-            raise
         finally:
             rejects.close()
         return report

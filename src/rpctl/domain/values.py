@@ -30,7 +30,8 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _LATEST: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
 # Patterns are compiled when they are first used: most commands use none of them.
-_SCIENTIFIC: Final = r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+"
+# One digit, then a signed exponent, as spreadsheets write it: a random hexadecimal key may look like 12e34.
+_SCIENTIFIC: Final = r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}"
 _WHOLE: Final = r"[0-9]{1,12}"
 _DECIMAL: Final = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _RELATIVE: Final = r"\+([0-9]{1,5})([dm])"

@@ -74,7 +74,8 @@ class Booking:
         self._known = entries.known_keys(list(self._keys.values()))
         self._customers = entries.customers_by_id({change.customer_id for change in changes})
         self._programs: dict[str, Program] = {}
-        self._salts = sources.random_bytes(SALT_SIZE * len(changes))
+        salts = sources.random_bytes(SALT_SIZE * len(changes))
+        self._salts = (salts[at : at + SALT_SIZE] for at in range(0, len(salts), SALT_SIZE))
         self._next_seq = entries.next_seq("entries")
         self._next_customer = entries.next_seq("customers")
         self._rows: dict[int, list[Any]] = {}
@@ -279,7 +280,7 @@ class Booking:
             self._allocations.append((seq, lot.position, points))
         key = self._keys[change.key]
         asked = fingerprint(self._entries.secret, change.canonical())
-        salt, self._salts = self._salts[:SALT_SIZE], self._salts[SALT_SIZE:]
+        salt = next(self._salts)
         row: list[Any] = [
             seq,
             customer.seq,

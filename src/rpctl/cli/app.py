@@ -75,15 +75,18 @@ def _noun_builder(name: str, module: str, text: str) -> Callable[[], Group]:
 
 def run(argv: Sequence[str], session: Session) -> int:
     """Runs one command line to its end and returns the exit status. Nothing escapes but SystemExit."""
-    terminal = session.terminal
     try:
-        try:
-            status = _run(argv, session)
-            terminal.flush()
-        finally:
-            session.close()
+        return _bounded(argv, session)
+    finally:
+        session.close()  # only now: what still streamed when an error came is gone with its frames
+
+
+def _bounded(argv: Sequence[str], session: Session) -> int:
+    try:
+        status = _run(argv, session)
+        session.terminal.flush()
     except BrokenPipeError:
-        terminal.abandon()
+        session.terminal.abandon()
         return 0
     except KeyboardInterrupt as error:
         return _report(_interrupted(error), argv, session)

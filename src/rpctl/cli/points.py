@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+WHOLE_ID = 36
+"""The length of a generated id; what is shorter may be the beginning of one."""
+
 Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, taken as text.")]
 Description = Annotated[str | None, typer.Option(metavar="TEXT", help="What the customer sees.")]
 Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for internal use.")]
@@ -211,7 +214,9 @@ def explain(ctx: typer.Context, customer: Customer) -> View:
 def reverse(
     ctx: typer.Context,
     customer: Customer,
-    entry: Annotated[str, typer.Argument(metavar="ENTRY_ID", help="The id that `points history` shows.")],
+    entry: Annotated[
+        str, typer.Argument(metavar="ENTRY_ID", help="The id that `points history` shows, or its beginning.")
+    ],
     description: Description = None,
     reason: Reason = None,
     key: Key = None,
@@ -227,9 +232,12 @@ def reverse(
     from rpctl.domain.values import parse_text
 
     session: Session = ctx.obj
+    customer_id, entry_id = parse_id(customer), parse_id(entry, "entry id")
+    if len(entry_id) < WHOLE_ID:
+        entry_id = session.backend.summary(customer_id).find(entry_id).id
     change = Reverse(
-        customer_id=parse_id(customer),
-        entry_id=parse_id(entry, "entry id"),
+        customer_id=customer_id,
+        entry_id=entry_id,
         key=session.key(key),
         description=parse_text(description, "description"),
         reason=parse_text(reason, "reason"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rpctl.domain.values import NEVER, Instant
+from rpctl.errors import EntryNotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,20 @@ class Summary:
         if all(entry.position is not None for entry in both):
             return sorted(both, key=lambda entry: entry.position or 0)
         return sorted(both, key=lambda entry: entry.created_at)
+
+    def find(self, entry_id: str) -> Entry:
+        """The entry with this id, or the only one whose id begins so. Raises `EntryNotFound`."""
+        entries = self.entries()
+        found = [entry for entry in entries if entry.id == entry_id]
+        found = found or [entry for entry in entries if entry.id.startswith(entry_id)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise EntryNotFound(
+                f"{len(found)} entries of customer {self.customer_id} begin with {entry_id}.",
+                "Give more of the id; `rpctl points history CUSTOMER -o tsv` shows it whole.",
+            )
+        raise EntryNotFound(f"Customer {self.customer_id} has no entry {entry_id}.")
 
 
 def active_points(lots: Iterable[AddedPoints], at: Instant) -> int:

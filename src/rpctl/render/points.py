@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rpctl.domain.points import AddedPoints, Entry, RedeemedPoints, Summary
 from rpctl.domain.values import NEVER, Instant, format_instant
-from rpctl.render.views import Column, Document, View
+from rpctl.render.views import Column, Document, View, brief_id, brief_moment
 
 
 def moment(instant: Instant | None) -> str | None:
@@ -62,15 +62,15 @@ def summary_document(summary: Summary) -> dict[str, Any]:
 
 
 ENTRY_COLUMNS: Final = (
+    Column("createdAt", title="created (UTC)", brief=brief_moment),
     Column("type", lambda row: "added" if "usedPoints" in row else "redeemed"),
     Column("points", number=True),
-    Column("allPointsAfterCreation", number=True),
-    Column("createdAt"),
-    Column("validUntil"),
-    Column("usedPoints", number=True),
-    Column("reference-id"),
+    Column("allPointsAfterCreation", number=True, title="balance"),
+    Column("usedPoints", number=True, title="used"),
+    Column("validUntil", title="valid until", brief=brief_moment),
+    Column("reference-id", title="reference"),
     Column("description"),
-    Column("id"),
+    Column("id", brief=brief_id),
     Column("usedWith", lambda row: " ".join(row.get("usedWith", ())), shown=False),
 )
 

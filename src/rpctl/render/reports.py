@@ -8,33 +8,38 @@ from typing import Any, Final
 from rpctl.domain.points import AddedPoints, Summary
 from rpctl.domain.values import format_instant
 from rpctl.render.points import moment
-from rpctl.render.views import Column, View
+from rpctl.render.views import Column, View, brief_id, brief_moment
 from rpctl.reports.explain import Explanation, LotStory
 from rpctl.reports.history import Line
 
 _HISTORY_COLUMNS: Final = (
-    Column("date"),
+    Column("date", title="date (UTC)", brief=brief_moment),
     Column("type"),
     Column("points", number=True),
     Column("balance", number=True),
-    Column("validUntil"),
-    Column("reference-id"),
+    Column("validUntil", title="valid until", brief=brief_moment),
+    Column("reference-id", title="reference"),
     Column("description"),
-    Column("couponCode"),
-    Column("id"),
-    Column("reverses", shown=False),
+    Column("couponCode", title="coupon"),
+    Column("id", brief=brief_id),
+    Column("reverses", brief=brief_id),
 )
 
 _LOT_COLUMNS: Final = (
-    Column("createdAt"),
+    Column("createdAt", title="created (UTC)", brief=brief_moment),
     Column("granted", number=True),
     Column("used", number=True),
-    Column("usedWith", lambda row: " ".join(f"{use['id']}:{use['points']}" for use in row["usedWith"])),
     Column("expired", number=True),
     Column("left", number=True),
-    Column("validUntil"),
-    Column("reference-id"),
-    Column("id"),
+    Column("validUntil", title="valid until", brief=brief_moment),
+    Column("reference-id", title="reference"),
+    Column("id", brief=brief_id),
+    Column(
+        "usedWith",
+        lambda row: " ".join(f"{use['id']}:{use['points']}" for use in row["usedWith"]),
+        title="used with",
+        brief=lambda text: " ".join(f"{use[:8]}:{use.split(':')[-1]}" for use in text.split()),
+    ),
 )
 
 

@@ -1,13 +1,19 @@
-"""Tables for people, drawn by rich: the only module that names it."""
+"""Tables for people, drawn by rich: the only module that names it.
+
+A number is never cut and a column never squeezed until it cannot be read: what finds no room is left out, and
+a note names it.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from io import StringIO
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,50 +23,117 @@ from rpctl.render.views import Column, View, choose
 from rpctl.terminal import Terminal, clean
 
 SHOWN_ROWS: Final = 200
-_WRAPPED: Final = 24
+_GAP: Final = 2
+_LEAST: Final = 16
+_LONGEST_WORD: Final = 36  # an entry's id stays in one piece
+_INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d\.\d{3}Z")
 
 
 def write_table(view: View, fields: Sequence[str] | None, terminal: Terminal, *, header: bool) -> None:
-    """The first 200 rows; a note says how many more there are and how to see them."""
+    """The first 200 rows; notes say how many more there are, what had no room, and how to see them."""
     columns = choose(view.columns, fields)
     drawn = StringIO()
+    colors = terminal.colors(terminal.stdout)
     console = Console(
         file=drawn,
         width=terminal.width,
-        force_terminal=terminal.colors(terminal.stdout),
-        no_color=not terminal.colors(terminal.stdout),
+        force_terminal=colors,
+        color_system="standard" if colors else None,
+        force_jupyter=False,
         highlight=False,
         markup=False,
         emoji=False,
     )
     documents = list(view.documents) if not view.many else view.documents
+    rows = (row for document in documents for row in view.rows_of(document))
+    shown = list(islice(rows, SHOWN_ROWS))
     if view.lead and isinstance(documents, list):
         for document in documents:
             console.print(Text(clean(view.lead(document)), style="bold"))
-    rows = (row for document in documents for row in view.rows_of(document))
-    shown = list(islice(rows, SHOWN_ROWS))
+        if shown:
+            console.print()
+    no_room: list[str] = []
     if not view.many and view.lead is None and len(shown) == 1:
         console.print(_record(columns, shown[0]))
     elif shown:
-        console.print(_table(columns, shown, header))
+        drawn_columns = [_drawn(column, shown, header) for column in columns]
+        kept = drawn_columns if fields is not None else _kept(drawn_columns, console.width)
+        no_room = [column.name for column in drawn_columns if column not in kept and any(column.cells)]
+        widths = _widths(kept, console.width)
+        console.width = max(console.width, _total(widths))
+        console.print(_table(kept, widths, header))
     else:
         terminal.note("nothing to show")
-    terminal.write(drawn.getvalue())
+    lines = (line.rstrip() for line in drawn.getvalue().splitlines())
+    terminal.write("".join(f"{line}\n" for line in lines))
+    if no_room:
+        terminal.note(f"no room for {', '.join(no_room)}; --fields, -o tsv or a wider terminal shows them")
     more = sum(1 for _ in rows)
     if more:
         terminal.note(f"{more} more rows; see them all with -o tsv, or fewer with --limit where there is one")
 
 
-def _table(columns: Sequence[Column], rows: Sequence[Any], header: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_header=header, pad_edge=False, header_style="bold")
+class _Drawn(NamedTuple):
+    """A column as text: ``natural`` is the width at which nothing wraps, ``least`` the one it is readable at."""
+
+    name: str
+    number: bool
+    cells: list[str]
+    natural: int
+    least: int
+
+
+def _drawn(column: Column, rows: Sequence[Any], header: bool) -> _Drawn:
+    cells = [clean(cell_text(column.of(row))) for row in rows]
+    if all(_INSTANT.fullmatch(cell) for cell in cells if cell):
+        cells = [_INSTANT.sub(r"\1 \2Z", cell) for cell in cells]  # to the minute; tsv and json have it whole
+    title = len(column.name) if header else 0
+    natural = max(title, *map(cell_len, cells))
+    words = max((cell_len(word) for cell in cells for word in cell.split(" ")), default=0)
+    least = natural if column.number else min(natural, max(title, min(words, _LONGEST_WORD), _LEAST))
+    return _Drawn(column.name, column.number, cells, natural, least)
+
+
+def _kept(columns: Sequence[_Drawn], room: int) -> list[_Drawn]:
+    """The columns there is room for: where not all fit the empty ones go, then those that stand last."""
+    if _total([column.least for column in columns]) <= room:
+        return list(columns)
+    kept: list[_Drawn] = []
     for column in columns:
-        cells = [cell_text(column.of(row)) for row in rows]
-        whole = max(map(len, cells), default=0) <= _WRAPPED
-        table.add_column(
-            Text(column.name), justify="right" if column.number else "left", no_wrap=whole, overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*(Text(clean(cell_text(column.of(row)))) for column in columns))
+        wider = [*kept, column]
+        if any(column.cells) and (not kept or _total([one.least for one in wider]) <= room):
+            kept = wider
+    return kept
+
+
+def _widths(columns: Sequence[_Drawn], room: int) -> list[int]:
+    """Natural widths, or less where that is too much: always the widest one that can still give something."""
+    widths = [column.natural for column in columns]
+    while (excess := _total(widths) - room) > 0:
+        can_give = [at for at, column in enumerate(columns) if widths[at] > column.least]
+        if not can_give:
+            break
+        at = max(can_give, key=lambda at: widths[at])
+        others = max((widths[other] for other in can_give if other != at), default=0)
+        step = min(excess, widths[at] - columns[at].least, max(widths[at] - others, 1))
+        widths[at] -= step
+    return widths
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _table(columns: Sequence[_Drawn], widths: Sequence[int], header: bool) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD, show_header=header, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0),
+        header_style="bold",
+    )  # fmt: skip
+    for column, width in zip(columns, widths, strict=True):
+        justify: Any = "right" if column.number else "left"
+        table.add_column(Text(column.name), justify=justify, width=width, overflow="fold")
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*map(Text, cells))
     return table
 
 

@@ -14,12 +14,17 @@ Document = Mapping[str, Any]
 
 class Column(NamedTuple):
     """A column: the field's name, how its cell is had from a row (by default the row's own field of that name),
-    whether it is shown unless asked for, and whether it is a number (set right)."""
+    whether it is shown unless asked for, and whether it is a number (set right).
+
+    Only tables for people use ``title`` in place of the name, and shorten a cell's text by ``brief``.
+    """
 
     name: str
     cell: Callable[[Any], Any] | None = None
     shown: bool = True
     number: bool = False
+    title: str | None = None
+    brief: Callable[[str], str] | None = None
 
     def of(self, row: Any) -> Any:
         """The cell in this row."""
@@ -67,6 +72,16 @@ def check_field(field: str, known: Sequence[str]) -> str:
     if field not in known:
         raise InvalidValue(f"There is no field {field!r}.", f"Fields: {', '.join(known)}.")
     return field
+
+
+def brief_moment(text: str) -> str:
+    """An instant of the API to the minute, for people."""
+    return text[:16].replace("T", " ")
+
+
+def brief_id(text: str) -> str:
+    """As much of a generated id as tells entries apart; commands take it for the whole one."""
+    return text[:8] if len(text) == 36 else text
 
 
 def number(value: int) -> View:

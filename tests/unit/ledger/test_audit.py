@@ -82,7 +82,7 @@ def built(ledger: LedgerBackend, clock) -> Iterator[Damaged]:
     add("k", "Dora", 10)
     book("l", RedeemPoints("Dora", "l", 4))
     ledger.delete_customer("Dora")
-    ledger.create_customer("Eve", None)
+    ledger.create_customer("Eve")
     ledger.close()
     with closing(sqlite3.connect(ledger.path)) as db:
         places = {name: seq for seq, name in enumerate(ids, start=1)}

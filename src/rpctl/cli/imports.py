@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from rpctl.domain.values import parse_id
-from rpctl.render.views import Column, View, record
+from rpctl.render.views import Column, View, brief_moment, record
 
 if TYPE_CHECKING:
     from rpctl.cli.services import Session
@@ -27,7 +27,12 @@ def list_(ctx: typer.Context) -> View:
     A run without finishedAt was stopped; the same import command goes on with its file.
     """
     session: Session = ctx.obj
-    columns = [Column("run"), Column("startedAt"), Column("finishedAt"), Column("file")]
+    columns = [
+        Column("run"),
+        Column("startedAt", title="started (UTC)", brief=brief_moment),
+        Column("finishedAt", title="finished (UTC)", brief=brief_moment),
+        Column("file"),
+    ]
     columns += [Column(name, number=True) for name in _NUMBERS]
     columns += [Column(name, shown=False) for name in _MORE]
     return View(session.backend.runs(), columns)

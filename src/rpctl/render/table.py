@@ -6,7 +6,6 @@ a note names it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from io import StringIO
 from itertools import islice
@@ -24,13 +23,12 @@ from rpctl.terminal import Terminal, clean
 
 SHOWN_ROWS: Final = 200
 _GAP: Final = 2
-_LEAST: Final = 16
+_LEAST: Final = 12
 _LONGEST_WORD: Final = 36  # an entry's id stays in one piece
-_INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d\.\d{3}Z")
 
 
 def write_table(view: View, fields: Sequence[str] | None, terminal: Terminal, *, header: bool) -> None:
-    """The first 200 rows; notes say how many more there are, what had no room, and how to see them."""
+    """The first 200 rows; notes say how many more there are, what had no room, and how to see it."""
     columns = choose(view.columns, fields)
     drawn = StringIO()
     colors = terminal.colors(terminal.stdout)
@@ -56,9 +54,12 @@ def write_table(view: View, fields: Sequence[str] | None, terminal: Terminal, *,
     if not view.many and view.lead is None and len(shown) == 1:
         console.print(_record(columns, shown[0]))
     elif shown:
-        drawn_columns = [_drawn(column, shown, header) for column in columns]
-        kept = drawn_columns if fields is not None else _kept(drawn_columns, console.width)
-        no_room = [column.name for column in drawn_columns if column not in kept and any(column.cells)]
+        asked = fields is not None
+        wanted = [_drawn(column, shown, header=header, asked=asked) for column in columns]
+        if not asked:
+            wanted = [column for column in wanted if any(column.cells)] or wanted
+        kept = wanted if asked else _kept(wanted, console.width)
+        no_room = [column.name for column in wanted if column not in kept]
         widths = _widths(kept, console.width)
         console.width = max(console.width, _total(widths))
         console.print(_table(kept, widths, header))
@@ -77,32 +78,31 @@ class _Drawn(NamedTuple):
     """A column as text: ``natural`` is the width at which nothing wraps, ``least`` the one it is readable at."""
 
     name: str
+    title: str
     number: bool
     cells: list[str]
     natural: int
     least: int
 
 
-def _drawn(column: Column, rows: Sequence[Any], header: bool) -> _Drawn:
-    cells = [clean(cell_text(column.of(row))) for row in rows]
-    if all(_INSTANT.fullmatch(cell) for cell in cells if cell):
-        cells = [_INSTANT.sub(r"\1 \2Z", cell) for cell in cells]  # to the minute; tsv and json have it whole
-    title = len(column.name) if header else 0
-    natural = max(title, *map(cell_len, cells))
-    words = max((cell_len(word) for cell in cells for word in cell.split(" ")), default=0)
-    least = natural if column.number else min(natural, max(title, min(words, _LONGEST_WORD), _LEAST))
-    return _Drawn(column.name, column.number, cells, natural, least)
+def _drawn(column: Column, rows: Sequence[Any], *, header: bool, asked: bool) -> _Drawn:
+    """A field that was asked for is shown whole and under its name, any other one short and under its title."""
+    cells = [cell_text(column.of(row)) for row in rows]
+    short = None if asked else column.brief
+    cells = [clean(short(cell) if short else cell) for cell in cells]
+    title = column.name if asked else column.title or column.name
+    natural = max(len(title) if header else 0, *map(cell_len, cells))
+    words = max(cell_len(word) for cell in cells for word in cell.split(" "))
+    wraps = not column.number and short is None
+    least = min(natural, max(len(title), min(words, _LONGEST_WORD), _LEAST)) if wraps else natural
+    return _Drawn(column.name, title, column.number, cells, natural, least)
 
 
 def _kept(columns: Sequence[_Drawn], room: int) -> list[_Drawn]:
-    """The columns there is room for: where not all fit the empty ones go, then those that stand last."""
-    if _total([column.least for column in columns]) <= room:
-        return list(columns)
-    kept: list[_Drawn] = []
-    for column in columns:
-        wider = [*kept, column]
-        if any(column.cells) and (not kept or _total([one.least for one in wider]) <= room):
-            kept = wider
+    """The columns there is room for: the first one stays, of the others the widest goes first."""
+    kept = list(columns)
+    while len(kept) > 1 and _total([column.least for column in kept]) > room:
+        kept.remove(max(kept[1:], key=lambda column: column.least))
     return kept
 
 
@@ -131,7 +131,7 @@ def _table(columns: Sequence[_Drawn], widths: Sequence[int], header: bool) -> Ta
     )  # fmt: skip
     for column, width in zip(columns, widths, strict=True):
         justify: Any = "right" if column.number else "left"
-        table.add_column(Text(column.name), justify=justify, width=width, overflow="fold")
+        table.add_column(Text(column.title), justify=justify, width=width, overflow="fold")
     for cells in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*map(Text, cells))
     return table
@@ -142,5 +142,5 @@ def _record(columns: Sequence[Column], row: Any) -> Table:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for column in columns:
-        table.add_row(Text(column.name), Text(clean(cell_text(column.of(row)))))
+        table.add_row(Text(column.title or column.name), Text(clean(cell_text(column.of(row)))))
     return table

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpctl.backends.ledger.audit import Audit
+    from rpctl.backends.ledger.sql.books import Books
     from rpctl.backends.ledger.sql.catalog import Catalog
-    from rpctl.backends.ledger.sql.entries import Entries
     from rpctl.backends.port import Tombstone
     from rpctl.domain.changes import Change
     from rpctl.domain.outcomes import Outcome
@@ -57,7 +57,7 @@ class LedgerBackend:
         self.setting = setting
         self._must_exist = must_exist
         self._balances: Balances | None = None
-        self._tables: tuple[Entries, Catalog] | None = None
+        self._tables: tuple[Books, Catalog] | None = None
         self._writable = False
 
     # -- points ----------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ class LedgerBackend:
 
     def create_customer(self, customer_id: str) -> None:
         """See the port."""
-        from rpctl.backends.ledger.sql.entries import CustomerRow
+        from rpctl.backends.ledger.sql.books import CustomerRow
         from rpctl.domain.lots import Account
 
         store, _ = self.tables(write=True)
@@ -283,14 +283,14 @@ class LedgerBackend:
             self._balances = Balances(connection, self.path)
         return self._balances
 
-    def tables(self, *, write: bool = False) -> tuple[Entries, Catalog]:
+    def tables(self, *, write: bool = False) -> tuple[Books, Catalog]:
         """All tables of the open file, for this package."""
         connection = self.balances(write=write).connection
         if self._tables is None:
+            from rpctl.backends.ledger.sql.books import Books
             from rpctl.backends.ledger.sql.catalog import Catalog
-            from rpctl.backends.ledger.sql.entries import Entries
 
-            self._tables = Entries(connection, self.path), Catalog(connection)
+            self._tables = Books(connection, self.path), Catalog(connection)
         return self._tables
 
 

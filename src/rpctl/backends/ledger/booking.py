@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rpctl.backends.ledger.digests import SALT_SIZE, entry_digest, fingerprint, key_digest
+from rpctl.backends.ledger.sql.books import Books, CustomerRow, KnownKey
 from rpctl.backends.ledger.sql.catalog import Catalog
-from rpctl.backends.ledger.sql.entries import ADDED, REDEEMED, CustomerRow, Entries, EntryRow, KnownKey
+from rpctl.backends.ledger.sql.entries import ADDED, REDEEMED, EntryRow
 from rpctl.domain.changes import AddPoints, Change, Customers, RedeemPoints, Reverse
 from rpctl.domain.lots import Account, OpenLot
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused
@@ -63,21 +64,21 @@ class Booking:
     """One batch. Call `book` for each change in order, then `flush`, all inside one write transaction."""
 
     def __init__(
-        self, entries: Entries, catalog: Catalog, changes: Sequence[Change], now: Instant, origin: int, sources: Sources
+        self, books: Books, catalog: Catalog, changes: Sequence[Change], now: Instant, origin: int, sources: Sources
     ) -> None:
-        self._entries = entries
+        self._books = books
         self._catalog = catalog
         self._now = now
         self._origin = origin
         self._sources = sources
-        self._keys = {change.key: key_digest(entries.secret, change.key) for change in changes}
-        self._known = entries.known_keys(list(self._keys.values()))
-        self._customers = entries.customers_by_id({change.customer_id for change in changes})
+        self._keys = {change.key: key_digest(books.secret, change.key) for change in changes}
+        self._known = books.known_keys(list(self._keys.values()))
+        self._customers = books.customers_by_id({change.customer_id for change in changes})
         self._programs: dict[str, Program] = {}
         salts = sources.random_bytes(SALT_SIZE * len(changes))
         self._salts = (salts[at : at + SALT_SIZE] for at in range(0, len(salts), SALT_SIZE))
-        self._next_seq = entries.next_seq("entries")
-        self._next_customer = entries.next_seq("customers")
+        self._next_seq = books.next_seq("entries")
+        self._next_customer = books.next_seq("customers")
         self._rows: dict[int, list[Any]] = {}
         self._lots: dict[int, OpenLot] = {}
         self._allocations: list[tuple[int, int, int]] = []
@@ -102,16 +103,16 @@ class Booking:
         """Writes what was decided since the last flush."""
         touched = list(self._touched.values())
         new = [customer for customer in touched if customer.is_new]
-        self._entries.insert_customers(new)
+        self._books.insert_customers(new)
         for customer in new:
             customer.is_new = False
         for position, lot in self._lots.items():
             if position in self._rows:
                 self._rows[position][_REMAINING] = lot.left
-        self._entries.insert_entries(self._rows.values())
-        self._entries.save_remaining(lot for position, lot in self._lots.items() if position not in self._rows)
-        self._entries.insert_allocations(self._allocations)
-        self._entries.save_accounts(touched)
+        self._books.insert_entries(self._rows.values())
+        self._books.save_remaining(lot for position, lot in self._lots.items() if position not in self._rows)
+        self._books.insert_allocations(self._allocations)
+        self._books.save_accounts(touched)
         self._catalog.insert_coupons(self._coupons)
         self._rows, self._lots, self._allocations, self._coupons, self._touched = {}, {}, [], [], {}
 
@@ -120,7 +121,7 @@ class Booking:
     def _repeated(self, change: Change, known: KnownKey) -> Outcome:
         if known.erased:
             raise CustomerDeleted("The key belongs to a change of a customer who was deleted since.")
-        if known.fingerprint != fingerprint(self._entries.secret, change.canonical()):
+        if known.fingerprint != fingerprint(self._books.secret, change.canonical()):
             raise KeyReused(f"The key {change.key!r} belongs to another change.", key=change.key)
         return AlreadyApplied()
 
@@ -190,13 +191,13 @@ class Booking:
     def _reverse(self, change: Reverse) -> tuple[Outcome, int]:
         self.flush()  # what the batch made so far may be what is reversed
         customer = self._customer(change.customer_id)
-        entry = self._entries.find_entry(customer.seq, change.entry_id)
+        entry = self._books.find_entry(customer.seq, change.entry_id)
         if entry is None:
             raise EntryNotFound(f"Customer {change.customer_id} has no entry {change.entry_id}.")
         if entry.reverses is not None:
             raise NotReversible(f"Entry {change.entry_id} is itself a reversal.")
-        if (earlier := self._entries.reversal_of(entry.seq)) is not None:
-            row = self._entries.entry_row(earlier)
+        if (earlier := self._books.reversal_of(entry.seq)) is not None:
+            row = self._books.entry_row(earlier)
             assert row is not None
             raise AlreadyReversed(
                 f"Entry {change.entry_id} was reversed before, by entry {row.entry_id}.", entryId=row.entry_id
@@ -224,7 +225,7 @@ class Booking:
             raise CouponIssued(f"Entry {change.entry_id} paid for the coupon {code}.", couponCode=code)
         account = customer.account
         created_at = self._created_at(None, account)
-        valid_until = max(until for _, _, until in self._entries.allocations_of(redemption.seq))
+        valid_until = max(until for _, _, until in self._books.allocations_of(redemption.seq))
         if valid_until <= created_at:
             raise NothingToReverse(
                 f"The points that entry {change.entry_id} used would have expired on {format_instant(valid_until)}.",
@@ -279,7 +280,7 @@ class Booking:
             self._lots[lot.position] = lot
             self._allocations.append((seq, lot.position, points))
         key = self._keys[change.key]
-        asked = fingerprint(self._entries.secret, change.canonical())
+        asked = fingerprint(self._books.secret, change.canonical())
         salt = next(self._salts)
         row: list[Any] = [
             seq,

@@ -1,0 +1,183 @@
+"""Writing: what a booking has to know, and the rows that it leaves."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rpctl.backends.ledger.sql.entries import COLUMNS, ERASED, Entries, EntryRow
+from rpctl.domain.lots import Account, OpenLot
+from rpctl.domain.values import Instant
+
+_PARAMETERS: Final = 900  # how many values one statement takes at most: below every SQLite's own limit
+_INSERT: Final = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(EntryRow._fields))})"  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key that is in: where, with which fingerprint, and whether its customer was deleted since."""
+
+    seq: int
+    fingerprint: bytes | None
+    erased: bool
+
+
+@dataclass(slots=True)
+class CustomerRow:
+    """A customer and the account that follows what is left."""
+
+    seq: int
+    customer_id: str
+    account: Account
+    is_new: bool = False
+
+
+class Books(Entries):
+    """The points tables of one open ledger, for writing. Every method belongs inside a writing transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        super().__init__(connection, path)
+        self._secret: bytes | None = None
+
+    # -- keys and origins ------------------------------------------------------------------------------
+
+    @property
+    def secret(self) -> bytes:
+        """The ledger's own secret for digests of keys."""
+        if self._secret is None:
+            self._secret = bytes(self.meta("key_secret"))
+        return self._secret
+
+    def known_keys(self, digests: Sequence[bytes]) -> dict[bytes, KnownKey]:
+        """Those of the keys that are in."""
+        known = {}
+        for marks, some in _in_parts(digests):
+            sql = f"SELECT key, seq, fingerprint, kind FROM entries WHERE key IN ({marks})"  # noqa: S608
+            for key, seq, fingerprint, kind in self.connection.execute(sql, some):
+                known[key] = KnownKey(seq, fingerprint, kind == ERASED)
+        return known
+
+    def origin(self, who: str, version: str, run: str | None) -> int:
+        """The row that says who wrote an entry, with which program, in which import run."""
+        row = self.connection.execute(
+            "SELECT seq FROM origins WHERE run IS ? AND who = ? AND rpctl_version = ?", (run, who, version)
+        ).fetchone()
+        if row is None:
+            row = self.connection.execute(
+                "INSERT INTO origins (who, rpctl_version, run) VALUES (?, ?, ?) RETURNING seq", (who, version, run)
+            ).fetchone()
+        return int(row[0])
+
+    # -- customers -------------------------------------------------------------------------------------
+
+    def customers_by_id(self, ids: Iterable[str]) -> dict[str, CustomerRow]:
+        """Those of the customers that exist, each with an account that loads its lots when it has to."""
+        found = {}
+        for marks, some in _in_parts(list(ids)):
+            sql = (
+                "SELECT seq, customer_id, latest_created_at, open_points, no_expiry_before FROM customers"  # noqa: S608
+                f" WHERE customer_id IN ({marks})"
+            )
+            for seq, customer_id, latest, open_points, no_expiry_before in self.connection.execute(sql, some):
+                account = Account(open_points, no_expiry_before, latest, self._loader(seq), self._summer(seq))
+                found[customer_id] = CustomerRow(seq, customer_id, account)
+        return found
+
+    def _loader(self, seq: int) -> Callable[[], list[OpenLot]]:
+        return lambda: self.open_lots(seq)
+
+    def _summer(self, seq: int) -> Callable[[Instant], int]:
+        return lambda at: self.active_points_of(seq, at)
+
+    def open_lots(self, seq: int) -> list[OpenLot]:
+        """A customer's lots with points left."""
+        rows = self.connection.execute(
+            "SELECT valid_until, created_at, seq, remaining FROM entries"
+            " WHERE customer = ? AND (remaining > 0) = 1 ORDER BY valid_until, created_at, seq",
+            (seq,),
+        )
+        return [OpenLot(*row) for row in rows]
+
+    def next_seq(self, table: str) -> int:
+        """The next free place in recording order; only meaningful inside a writing transaction."""
+        row = self.connection.execute(f"SELECT coalesce(max(seq), 0) + 1 FROM {table}").fetchone()  # noqa: S608
+        return int(row[0])
+
+    # -- writing ---------------------------------------------------------------------------------------
+
+    def insert_customers(self, customers: Iterable[CustomerRow]) -> None:
+        """New customers, under the places they were given."""
+        self.connection.executemany(
+            "INSERT INTO customers (seq, customer_id) VALUES (?, ?)", [(c.seq, c.customer_id) for c in customers]
+        )
+
+    def save_accounts(self, customers: Iterable[CustomerRow]) -> None:
+        """What the accounts came to."""
+        self.connection.executemany(
+            "UPDATE customers SET latest_created_at = ?, open_points = ?, no_expiry_before = ? WHERE seq = ?",
+            [
+                (c.account.latest_created_at, c.account.open_points, c.account.no_expiry_before, c.seq)
+                for c in customers
+            ],
+        )
+
+    def insert_entries(self, rows: Iterable[Sequence[Any]]) -> None:
+        """New entries."""
+        self.connection.executemany(_INSERT, rows)
+
+    def save_remaining(self, lots: Iterable[OpenLot]) -> None:
+        """What is left of lots."""
+        self.connection.executemany(
+            "UPDATE entries SET remaining = ? WHERE seq = ?", [(lot.left, lot.position) for lot in lots]
+        )
+
+    def insert_allocations(self, rows: Iterable[tuple[int, int, int]]) -> None:
+        """Which redemption drew on which lot, and how much."""
+        self.connection.executemany("INSERT INTO allocations (redemption, lot, points) VALUES (?, ?, ?)", rows)
+
+    def erase_customer(self, seq: int, at: Instant, origin: int) -> tuple[int, int, int, int]:
+        """Removes a customer's points and text; keys, entry digests and a tombstone stay.
+
+        Returns how many entries there were, and the points added, redeemed and left.
+        """
+        self.connection.execute("PRAGMA secure_delete = ON")
+        counts = self.connection.execute(
+            "SELECT count(*), coalesce(sum(points) FILTER (WHERE kind = 1), 0),"
+            " coalesce(sum(points) FILTER (WHERE kind = 2), 0), coalesce(sum(remaining), 0)"
+            " FROM entries WHERE customer = ?",
+            (seq,),
+        ).fetchone()
+        mine = "(SELECT seq FROM entries WHERE customer = ?)"
+        self.connection.execute(
+            f"UPDATE coupons SET document = json_remove(document, '$.issuedTo', '$.restrictions.validFor')"  # noqa: S608
+            f" WHERE redemption IN {mine}",
+            (seq,),
+        )
+        self.connection.execute(f"DELETE FROM allocations WHERE redemption IN {mine}", (seq,))  # noqa: S608
+        self.connection.execute(
+            "UPDATE entries SET kind = 0, points = NULL, created_at = NULL, valid_until = NULL, remaining = NULL,"
+            " balance_after = NULL, id = NULL, reference_id = NULL, description = NULL, reason = NULL,"
+            " site_code = NULL, reverses = NULL, origin = NULL, recorded_at = NULL, fingerprint = NULL, salt = NULL"
+            " WHERE customer = ?",
+            (seq,),
+        )
+        self.connection.execute(
+            "UPDATE customers SET customer_id = NULL, latest_created_at = NULL, open_points = 0,"
+            " no_expiry_before = 4611686018427387904 WHERE seq = ?",
+            (seq,),
+        )
+        self.connection.execute("INSERT INTO tombstones VALUES (?, ?, ?, ?, ?, ?, ?)", (seq, at, origin, *counts))
+        return counts  # type: ignore[no-any-return]
+
+    def truncate_log(self) -> None:
+        """Writes the log back into the file and empties it, so that erased text is in neither."""
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _in_parts(values: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
+    for start in range(0, len(values), _PARAMETERS):
+        some = values[start : start + _PARAMETERS]
+        yield ", ".join("?" * len(some)), some

@@ -146,7 +146,8 @@ class Booking:
         if valid_until < created_at:
             raise InvalidValue(
                 f"The points would be valid until {format_instant(valid_until)}, before they were created "
-                f"({format_instant(created_at)})."
+                f"({format_instant(created_at)}).",
+                "Name a later end; points that were valid in the past need a createdAt in the past too.",
             )
         is_new = customer is None
         if customer is None:
@@ -243,7 +244,9 @@ class Booking:
         if asked is None:
             return max(self._now, account.latest_created_at or self._now)
         if asked > self._now:
-            raise InvalidValue(f"createdAt {format_instant(asked)} is later than now.")
+            raise InvalidValue(
+                f"createdAt {format_instant(asked)} is later than now.", "Name a day up to today, or leave it out."
+            )
         return asked
 
     def _customer(self, customer_id: str) -> CustomerRow:

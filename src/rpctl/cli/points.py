@@ -80,7 +80,7 @@ def add(
         reason=parse_text(reason, "reason"),
         valid_until=None if valid_until is None else parse_when(valid_until, session.zone, end_of_day=True),
         created_at=None if created_at is None else parse_instant(created_at, session.zone),
-        site_code=parse_id(site or session.settings.site, "site code"),
+        site_code=parse_id(session.settings.site if site is None else site, "site code"),
         customers=Customers.EXISTING if existing else Customers.ANY,
     )
     return session.apply(change, key_given=key is not None)
@@ -122,7 +122,7 @@ def redeem(
         description=parse_text(description, "description"),
         reason=parse_text(reason, "reason"),
         created_at=None if created_at is None else parse_instant(created_at, session.zone),
-        site_code=parse_id(site or session.settings.site, "site code"),
+        site_code=parse_id(session.settings.site if site is None else site, "site code"),
     )
     return session.apply(change, key_given=key is not None)
 
@@ -270,7 +270,7 @@ def import_(
         str | None, typer.Option(metavar="A,B,C", help="The columns' names, with --no-header-row.")
     ] = None,
     no_header_row: Annotated[bool, typer.Option("--no-header-row", help="The first line is a row already.")] = False,
-    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Numbers are written 1.234,50.")] = False,
+    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Numbers are written 29,33.")] = False,
     date_format: Annotated[
         str | None, typer.Option(metavar="FORMAT", help="How dates are written, e.g. %d.%m.%Y.")
     ] = None,
@@ -305,6 +305,6 @@ def import_(
         columns=columns,
         decimal_comma=decimal_comma,
         date_format=date_format,
-        site_code=parse_id(site or session.settings.site, "site code"),
+        site_code=parse_id(session.settings.site if site is None else site, "site code"),
     )
     return run_import(session, file, wanted)

@@ -83,16 +83,20 @@ SUMMARY_COLUMNS: Final = (
 )
 
 
+_WRITTEN_COLUMNS: Final = (*ENTRY_COLUMNS, Column("code"))
+
+WRITTEN_FIELDS: Final = tuple(column.name for column in _WRITTEN_COLUMNS)
+"""What ``--fields`` may name of a written entry, whatever kind it turns out to be: known before anything is written."""
+
+
 def written_entry(entry: Entry, **more: Any) -> View:
-    """The entry that a write made; ``more`` are facts beside the API's own, such as a coupon's code."""
+    """The entry that a write made; ``more`` are facts beside the API's own: the ``code`` of a coupon."""
     document = {**entry_document(entry), **more}
-    columns = [column for column in ENTRY_COLUMNS if column.name in document or column.name == "type"]
-    columns += [Column(name) for name in more]
+    columns = [
+        column._replace(shown=column.shown and (column.name in document or column.name == "type"))
+        for column in _WRITTEN_COLUMNS
+    ]
     return View((document,), columns, many=False, written=True)
-
-
-WRITTEN_FIELDS: Final = tuple(column.name for column in ENTRY_COLUMNS)
-"""What ``--fields`` may name of a written entry, known before anything is written."""
 
 
 def customer_summary(summary: Summary) -> View:

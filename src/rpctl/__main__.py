@@ -13,7 +13,10 @@ def main() -> int:
         sys.stdout.write(f"rpctl {__version__}\n")
         return 0
     import gc
+    import signal
 
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is begun yet: no traceback for a hasty Ctrl-C
     gc.disable()  # loading makes no garbage, but looking for it costs a tenth of a small command's time
     from rpctl.cli.app import main as run
 
@@ -21,8 +24,10 @@ def main() -> int:
     status = run()
     if sys.stdout is not None and sys.stderr is not None:
         import os
+        from contextlib import suppress
 
-        sys.stderr.flush()
+        with suppress(OSError):  # a log on a full disk
+            sys.stderr.flush()
         os._exit(status)  # everything is closed and flushed; tearing down the interpreter only takes time
     return status
 

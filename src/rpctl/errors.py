@@ -18,7 +18,7 @@
     |  `- LedgerUnusable           not a ledger, newer than this program, or not writable
     |- LedgerUnsound           3   ``ledger verify`` found something
     |- Temporary              75   the same command later goes on
-    |  |- LedgerBusy, StorageFull
+    |  |- LedgerBusy, StorageFull, OutputLost
     `- Interrupted           130   Ctrl-C
        `- Terminated         143   SIGTERM
 
@@ -187,6 +187,7 @@ class AlreadyReversed(Refused):
     """The entry was reversed before."""
 
     code = "already_reversed"
+    default_hint = "Nothing was changed; `rpctl points history CUSTOMER` shows both entries."
 
 
 class NotReversible(Refused):
@@ -200,6 +201,7 @@ class NothingToReverse(Refused):
     """All of the entry's points are spent or expired."""
 
     code = "nothing_to_reverse"
+    default_hint = "Nothing was changed; `rpctl points explain CUSTOMER` shows what became of them."
 
 
 class CouponIssued(Refused):
@@ -301,6 +303,13 @@ class StorageFull(Temporary):
 
     code = "storage_full"
     default_hint = "Make room, then run the same command again; what was reported done is safe."
+
+
+class OutputLost(Temporary):
+    """The answer could not be written: the disk behind stdout is full, say."""
+
+    code = "output_lost"
+    default_hint = "What the command changed is changed; make room where the output goes, then run it again."
 
 
 class Interrupted(RpctlError):

@@ -5,11 +5,15 @@ The only module that writes: data goes to stdout through `Terminal.write`, talk 
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, TextIO
+
+from rpctl.errors import OutputLost
 
 _CONTROL: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
@@ -40,6 +44,15 @@ def _escaped(match: re.Match[str]) -> str:
     return _NAMED.get(character) or (f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}")
 
 
+def _unencodable(error: UnicodeError) -> tuple[str, int]:
+    """What a stream's encoding lacks as ``\\u`` escapes, which JSON understands too."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    pairs = (units[at : at + 2].hex() for at in range(0, len(units), 2))
+    return "".join(f"\\u{pair}" for pair in pairs), error.end
+
+
 class Terminal:
     """The three streams of a command and what is known of them.
 
@@ -58,10 +71,11 @@ class Terminal:
     @classmethod
     def of_process(cls) -> Terminal:
         """This process's own streams; UTF-8 text that the stream's encoding lacks is escaped, never an error."""
+        codecs.register_error("rpctl.escape", _unencodable)
         stdout = sys.stdout if sys.stdout is not None else open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         stderr = sys.stderr if sys.stderr is not None else open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         for stream in (stdout, stderr):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+            stream.reconfigure(errors="rpctl.escape")  # type: ignore[union-attr]
         return cls(sys.stdin, stdout, stderr, os.environ)
 
     # -- what the streams are --------------------------------------------------------------------------
@@ -95,7 +109,7 @@ class Terminal:
     def width(self) -> int:
         """Columns of the terminal; 80 where nobody knows."""
         columns = self.environ.get("COLUMNS", "")
-        if columns.isdigit() and int(columns) > 0:
+        if columns.isdecimal() and int(columns) > 0:
             return int(columns)
         try:
             return os.get_terminal_size(self.stdout.fileno()).columns or 80
@@ -105,19 +119,31 @@ class Terminal:
     # -- data ------------------------------------------------------------------------------------------
 
     def write(self, text: str) -> None:
-        """Data, as it is."""
+        """Data, as it is. Raises BrokenPipeError where the reader went away, `OutputLost` where there is no room."""
         self._end_progress()
-        self.stdout.write(text)
+        with self._kept():
+            self.stdout.write(text)
 
     def flush(self) -> None:
-        """Everything written so far leaves; raises BrokenPipeError where the reader went away."""
-        self.stdout.flush()
+        """Everything written so far leaves. Raises as `write` does."""
+        with self._kept():
+            self.stdout.flush()
 
     def abandon(self) -> None:
-        """The reader went away: nothing more is written, not even at exit."""
+        """Nobody takes what is written: nothing more is, not even at exit."""
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, self.stdout.fileno())
         os.close(null)
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self.abandon()
+            raise OutputLost(f"Standard output cannot be written: {os.strerror(error.errno or 0)}.") from error
 
     # -- talk ------------------------------------------------------------------------------------------
 
@@ -174,5 +200,5 @@ class Terminal:
     def _err(self, text: str) -> None:
         try:
             self.stderr.write(text)
-        except (BrokenPipeError, ValueError):
-            return  # nobody listens; the exit status still tells
+        except (OSError, ValueError):
+            return  # nobody listens, or the log's disk is full; the exit status still tells

@@ -14,7 +14,7 @@ import typer
 
 from rpctl.cli.options import Group, noun
 from rpctl.cli.services import Session
-from rpctl.errors import Interrupted, InvalidValue, RpctlError, Terminated, UsageError
+from rpctl.errors import Interrupted, InvalidValue, OutputLost, RpctlError, Terminated, UsageError
 from rpctl.terminal import Terminal
 
 NOUNS: Final[Mapping[str, tuple[str, str]]] = {
@@ -43,6 +43,12 @@ _CLICK_USAGE: Final[Any] = typer.BadParameter.__bases__[0]
 
 class _Root(Group):
     """Typer would turn an interruption into a bare status; the boundary has more to say."""
+
+    def make_context(self, *words: Any, **settings: Any) -> Any:
+        try:
+            return super().make_context(*words, **settings)
+        except KeyboardInterrupt as error:
+            raise _interrupted(error) from error
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -107,6 +113,8 @@ def _run(argv: Sequence[str], session: Session) -> int:
             session.terminal.write(error.format_message() + "\n")
             return 0
         raise _usage(error, argv) from error
+    except SystemExit:  # typer's answer where help was written and the reader had gone
+        raise BrokenPipeError from None
     if answer is None or isinstance(answer, int):
         return answer or 0
     from rpctl.render.output import show, show_bare
@@ -138,7 +146,16 @@ def _system(error: OSError) -> RpctlError:
     return unusable(Path(error.filename or "."), error, "used")
 
 
+def _hint(error: RpctlError, session: Session) -> str | None:
+    if isinstance(error, Interrupted | OutputLost) and session.fresh_key:
+        return f"Run it again with --key {session.fresh_key}: it counts once, whether it was done already or not."
+    if error.hint is None and isinstance(error, UsageError):
+        return "Nothing was changed; the command's --help tells what is allowed."
+    return error.hint
+
+
 def _report(error: RpctlError, argv: Sequence[str], session: Session) -> int:
+    hint = _hint(error, session)
     if session.wants_json(argv):
         import json
 
@@ -148,7 +165,7 @@ def _report(error: RpctlError, argv: Sequence[str], session: Session) -> int:
                     "error": {
                         "code": error.code,
                         "message": error.message,
-                        "hint": error.hint,
+                        "hint": hint,
                         "exitStatus": error.exit_status,
                         "httpStatus": None,
                         "request": None,
@@ -159,7 +176,7 @@ def _report(error: RpctlError, argv: Sequence[str], session: Session) -> int:
             )
         )
     else:
-        session.terminal.error(error.message, error.hint)
+        session.terminal.error(error.message, hint)
     if session.environ.get("RPCTL_DEBUG"):
         _traceback(session)
     return error.exit_status
@@ -185,10 +202,15 @@ def _traceback(session: Session) -> None:
 def main() -> int:
     """The process's own streams, environment and clock."""
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell ignores it for what runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     session = Session(Terminal.of_process(), os.environ)
-    status = run(sys.argv[1:], session)
+    try:
+        status = run(sys.argv[1:], session)
+    except KeyboardInterrupt as error:  # another one, while the first was being reported
+        status = _interrupted(error).exit_status
     try:
         sys.stdout.flush()
-    except (BrokenPipeError, AttributeError):
+    except (OSError, AttributeError):
         session.terminal.abandon()
     return status

@@ -56,7 +56,7 @@ def create(
         description=parse_text(description, "description"),
         reason=parse_text(reason, "reason"),
         valid_until=None if valid_until is None else parse_when(valid_until, session.zone, end_of_day=True),
-        site_code=parse_id(site or session.settings.site, "site code"),
+        site_code=parse_id(session.settings.site if site is None else site, "site code"),
         customers=Customers.NEW,
     )
     return session.apply(change, key_given=key is not None)
@@ -109,7 +109,7 @@ def delete(
     session.consent(
         f"Delete customer {customer_id} and their {points} points for good?",
         yes=confirm is not None,
-        command=session.command("customer", "delete", customer_id, "--confirm", customer_id),
+        command=session.command("customer", "delete", f"--confirm={customer_id}", arguments=[customer_id]),
         answer=customer_id,
     )
     tombstone = backend.delete_customer(customer_id)

@@ -107,7 +107,7 @@ def restore(
     session.consent(
         f"Replace the ledger {backend.path} by {file}?",
         yes=yes,
-        command=session.command("ledger", "restore", str(file), "--yes"),
+        command=session.command("ledger", "restore", "--yes", arguments=[str(file)]),
     )
     kept = upkeep.restore(backend, file)
     return views.record(

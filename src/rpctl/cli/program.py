@@ -29,7 +29,7 @@ def show(ctx: typer.Context, site: Site = None) -> views.View:
     Where nothing was set the defaults are shown, with configured false.
     """
     session: Session = ctx.obj
-    return _view(session.backend.program(parse_id(site or session.settings.site, "site code")))
+    return _view(session.backend.program(parse_id(session.settings.site if site is None else site, "site code")))
 
 
 @app.command(name="set")
@@ -69,7 +69,7 @@ def set_(
         raise UsageError(
             "Nothing to set.", "Name what to change: --factor, --validity-months, --code-prefix, --enable."
         )
-    site_code = parse_id(site or session.settings.site, "site code")
+    site_code = parse_id(session.settings.site if site is None else site, "site code")
     return _view(session.writing(_FIELDS).set_program(site_code, settings), written=True)
 
 

@@ -164,7 +164,7 @@ def delete(
     session.consent(
         f"Delete redeem option {option.id} ({option.name})?",
         yes=yes,
-        command=session.command("options", "delete", option.id, "--yes"),
+        command=session.command("options", "delete", "--yes", arguments=[option.id]),
     )
     backend.delete_option(option.id)
     return views.record({"id": option.id, "deleted": True}, written=True)

@@ -45,6 +45,7 @@ class Session:
         self.clock = clock
         self.random_bytes = random_bytes
         self.flags: dict[str, Any] = {}
+        self.fresh_key: str | None = None
         self._who = who or _os_user
         self._backend: LedgerBackend | None = None
 
@@ -149,7 +150,8 @@ class Session:
 
         if given is not None:
             return parse_id(given, "key")
-        return self.random_bytes(12).hex()
+        self.fresh_key = self.random_bytes(12).hex()
+        return self.fresh_key
 
     def apply(self, change: Change, *, key_given: bool) -> View:
         """Applies one change and shows its entry, with the notes that belong to it. Raises what refused it."""
@@ -191,12 +193,15 @@ class Session:
         if self.terminal.ask(f"{question}{production} Type {answer} to go on:") != answer:
             raise ConsentMissing("Nothing was done.", "")
 
-    def command(self, *words: str) -> str:
-        """A command line that would go through, with the options that say where."""
+    def command(self, *words: str, arguments: Sequence[str] = ()) -> str:
+        """A command line that would go through, with the options that say where; ``arguments`` are those that
+        someone else chose and that may begin with a hyphen."""
         from shlex import quote
 
         where = [f"--{name}={self.flags[name]}" for name in ("profile", "ledger") if name in self.flags]
-        return " ".join(map(quote, ("rpctl", *words, *where)))
+        where += ["--offline"] * bool(self.flags.get("offline"))
+        last = ["--", *arguments] if any(word.startswith("-") for word in arguments) else arguments
+        return " ".join(map(quote, ("rpctl", *words, *where, *last)))
 
     # -- the log ---------------------------------------------------------------------------------------
 

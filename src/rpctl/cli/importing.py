@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rpctl.errors import ReadOnlyProfile, UsageError
+from rpctl.errors import InvalidFile, ReadOnlyProfile, UsageError
 from rpctl.importing.run import ImportOptions, Listener, import_file
 from rpctl.render.views import Document, View, record
 
@@ -64,11 +65,13 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
     )
     if session.settings.read_only and not wanted.dry_run:
         raise ReadOnlyProfile(f"{session.whose} is read-only.", "With --dry-run nothing is changed.")
+    if file == STDIN and sys.stdin is None:
+        raise InvalidFile("Standard input is closed.", "Name a CSV file, or pipe one in.")
     session.check_fields(REPORT_FIELDS)
     backend = session.backend
     report = import_file(
         sys.stdin.buffer if file == STDIN else Path(file),
-        "standard input" if file == STDIN else file,
+        "standard input" if file == STDIN else os.fsencode(file).decode(errors="backslashreplace"),
         options,
         backend,
         backend,

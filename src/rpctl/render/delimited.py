@@ -23,14 +23,17 @@ def write_tsv(view: View, fields: Sequence[str] | None, terminal: Terminal, *, h
 
 
 def write_csv(view: View, fields: Sequence[str] | None, terminal: Terminal, *, header: bool, raw: bool) -> None:
-    """RFC 4180 but for its line ends; unless ``raw``, a text cell that a spreadsheet would run gets an apostrophe."""
+    """RFC 4180 but for its line ends; unless ``raw``, a text cell that a spreadsheet would run gets an apostrophe.
+
+    What goes to a terminal is cleaned; a file or another program gets the very text."""
     columns = choose(view.columns, fields)
     writer = csv.writer(_Out(terminal), lineterminator="\n")
     if header:
         writer.writerow([column.name for column in columns])
     for document in view.documents:
         for row in view.rows_of(document):
-            writer.writerow([_csv_cell(column.of(row), raw) for column in columns])
+            cells = [_csv_cell(column.of(row), raw) for column in columns]
+            writer.writerow(map(clean, cells) if terminal.out_is_terminal else cells)
 
 
 def cell_text(value: Any) -> str:

@@ -35,6 +35,7 @@ def write_table(view: View, fields: Sequence[str] | None, terminal: Terminal, *,
     console = Console(
         file=drawn,
         width=terminal.width,
+        height=SHOWN_ROWS,  # or rich would ask COLUMNS once more
         force_terminal=colors,
         color_system="standard" if colors else None,
         force_jupyter=False,

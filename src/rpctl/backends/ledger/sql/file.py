@@ -40,7 +40,7 @@ def open_file(path: Path, *, write: bool, migrations: Sequence[str] = MIGRATIONS
         )
     mode = "rw" if writable else "ro" if _wal(path).exists() else "ro&immutable=1"
     with translated(path):
-        connection = _connect(f"file:{quote(str(path.absolute()))}?mode={mode}")
+        connection = _connect(f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}")
         try:
             if writable:
                 _migrate(connection, path, migrations)
@@ -69,7 +69,7 @@ def open_untouched(path: Path) -> sqlite3.Connection:
     _check_header(path, len(MIGRATIONS))
     with translated(path):
         mode = "ro" if _wal(path).exists() else "ro&immutable=1"
-        return _connect(f"file:{quote(str(path.absolute()))}?mode={mode}")
+        return _connect(f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}")
 
 
 def overwrite(source: sqlite3.Connection, target: sqlite3.Connection, path: Path) -> None:
@@ -99,7 +99,7 @@ def create_file(path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with beside(path) as new:
-            with translated(path), closing(_connect(f"file:{quote(str(new))}?mode=rw")) as connection:
+            with translated(path), closing(_connect(f"file:{quote(os.fsencode(new))}?mode=rw")) as connection:
                 _create(connection, migrations)
             _into_place(new, path)
     except OSError as error:
@@ -119,7 +119,7 @@ def copy_file(source: sqlite3.Connection, target: Path) -> None:
         raise OutputExists(f"{target} is there already.")
     try:
         with beside(target) as new:
-            with translated(target), closing(_connect(f"file:{quote(str(new))}?mode=rw")) as copy:
+            with translated(target), closing(_connect(f"file:{quote(os.fsencode(new))}?mode=rw")) as copy:
                 source.backup(copy)
                 copy.execute("PRAGMA journal_mode = WAL")
             _into_place(new, target, must_be_new=True)

@@ -71,7 +71,8 @@ class Booking:
         self._now = now
         self._origin = origin
         self._sources = sources
-        self._keys = {change.key: key_digest(books.secret, change.key) for change in changes}
+        self._secret = books.secret()
+        self._keys = {change.key: key_digest(self._secret, change.key) for change in changes}
         self._known = books.known_keys(list(self._keys.values()))
         self._customers = books.customers_by_id({change.customer_id for change in changes})
         self._programs: dict[str, Program] = {}
@@ -121,7 +122,7 @@ class Booking:
     def _repeated(self, change: Change, known: KnownKey) -> Outcome:
         if known.erased:
             raise CustomerDeleted("The key belongs to a change of a customer who was deleted since.")
-        if known.fingerprint != fingerprint(self._books.secret, change.canonical()):
+        if known.fingerprint != fingerprint(self._secret, change.canonical()):
             raise KeyReused(f"The key {change.key!r} belongs to another change.", key=change.key)
         return AlreadyApplied()
 
@@ -283,7 +284,7 @@ class Booking:
             self._lots[lot.position] = lot
             self._allocations.append((seq, lot.position, points))
         key = self._keys[change.key]
-        asked = fingerprint(self._books.secret, change.canonical())
+        asked = fingerprint(self._secret, change.canonical())
         salt = next(self._salts)
         row: list[Any] = [
             seq,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from rpctl.backends.ledger.sql.entries import COLUMNS, ERASED, Entries, EntryRow
 from rpctl.domain.lots import Account, OpenLot
 from rpctl.domain.values import Instant
+from rpctl.errors import RunNotFound
 
 _PARAMETERS: Final = 900  # how many values one statement takes at most: below every SQLite's own limit
 _INSERT: Final = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(EntryRow._fields))})"  # noqa: S608
@@ -38,18 +37,10 @@ class CustomerRow:
 class Books(Entries):
     """The points tables of one open ledger, for writing. Every method belongs inside a writing transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        super().__init__(connection, path)
-        self._secret: bytes | None = None
-
-    # -- keys and origins ------------------------------------------------------------------------------
-
-    @property
     def secret(self) -> bytes:
-        """The ledger's own secret for digests of keys."""
-        if self._secret is None:
-            self._secret = bytes(self.meta("key_secret"))
-        return self._secret
+        """The ledger's own secret for digests of keys. Not to be kept beyond a transaction: a restore may put
+        another ledger in its place."""
+        return bytes(self.meta("key_secret"))
 
     def known_keys(self, digests: Sequence[bytes]) -> dict[bytes, KnownKey]:
         """Those of the keys that are in."""
@@ -66,10 +57,18 @@ class Books(Entries):
             "SELECT seq FROM origins WHERE run IS ? AND who = ? AND rpctl_version = ?", (run, who, version)
         ).fetchone()
         if row is None:
+            if run is not None and not self._has_run(run):
+                raise RunNotFound(
+                    f"Import run {run} is no longer in the ledger, which was restored meanwhile.",
+                    "Run the import again; what is in already counts once.",
+                )
             row = self.connection.execute(
                 "INSERT INTO origins (who, rpctl_version, run) VALUES (?, ?, ?) RETURNING seq", (who, version, run)
             ).fetchone()
         return int(row[0])
+
+    def _has_run(self, run: str) -> bool:
+        return self.connection.execute("SELECT 1 FROM import_runs WHERE run = ?", (run,)).fetchone() is not None
 
     # -- customers -------------------------------------------------------------------------------------
 

@@ -33,6 +33,11 @@ _NO_SKIPS: Final = os.environ.get(NO_SKIP) == "1"  # read now: tests see no RPCT
 _TERMINAL: Final = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TERM", "PYTHONBREAKPOINT")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--golden-write``: what the program prints now becomes what it is to print (stories and golden files)."""
+    parser.addoption("--golden-write", action="store_true", help="write stories and golden files anew")
+
+
 # -- the surroundings -------------------------------------------------------------------------------------
 
 

@@ -252,6 +252,12 @@ def write_lock(ledger: Path) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
+def entries(ledger: Path) -> int:
+    """How many entries there are, asked of the database itself."""
+    with closing(sqlite3.connect(ledger, timeout=PATIENCE_S)) as connection:
+        return int(connection.execute("SELECT count(*) FROM entries").fetchone()[0])
+
+
 def has_open(process: subprocess.Popen[bytes], path: Path) -> bool:
     """Whether the process has that file open."""
     for link in Path(f"/proc/{process.pid}/fd").iterdir():

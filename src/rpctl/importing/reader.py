@@ -133,7 +133,10 @@ class Source:
                 if "\0" in line:
                     raise InvalidFile(f"{self.name}, line {number}: this is not text.", _SAVE_AS_UTF8)
                 if len(line) == _MAX_LINE_LENGTH:
-                    raise InvalidFile(f"{self.name}, line {number} is longer than {_MAX_LINE_LENGTH} characters.")
+                    raise InvalidFile(
+                        f"{self.name}, line {number} is longer than {_MAX_LINE_LENGTH} characters.",
+                        "A CSV file with a row a line is wanted.",
+                    )
                 yield line
         except UnicodeError:
             wrong = self._undecodable_line() or number + 1
@@ -151,12 +154,16 @@ class Source:
             raise _unreadable(self.name, error) from error
         decoder = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
         with io.TextIOWrapper(binary, encoding=decoder, newline="") as text:
-            status = os.fstat(binary.fileno())
-            state = (status.st_size, status.st_mtime_ns)
-            if state != (self._seen or state):
-                raise InvalidFile(f"{self.name} was changed while it was read.", "Run the command again.")
-            self._seen = state
+            self._check_unchanged(binary)
             yield text
+            self._check_unchanged(binary)
+
+    def _check_unchanged(self, binary: BinaryIO) -> None:
+        status = os.fstat(binary.fileno())
+        state = (status.st_size, status.st_mtime_ns)
+        if state != (self._seen or state):
+            raise InvalidFile(f"{self.name} was changed while it was read.", "Run the command again.")
+        self._seen = state
 
     def _undecodable_line(self) -> int | None:
         if not self.encoding.startswith("utf-8"):

@@ -178,6 +178,13 @@ class _Job:
             self._end(report, rejects)
             finished_at = None if report.stopped_at_line is not None else report.ended_at
             runs.save_run(run, report.document(), finished_at)
+        except InvalidFile as error:
+            if report.rows:  # keys are derived from the whole file: another file's rows would count again
+                error.hint = (
+                    f"The first {report.rows} rows are in (run {run}). Bring the file back as it was and run the "
+                    "same command: they count once."
+                )
+            raise
         finally:
             rejects.close()
         return report

@@ -62,6 +62,16 @@ class _Common:
             ctx.obj.terminal.write(f"rpctl {__version__}\n")
             raise typer.Exit
 
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
+        return [piece[1:-1] if piece.startswith("{") else piece for piece in pieces]
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         paragraphs, examples = split_help(self.help)
         formatter.write_text(paragraphs[0] if paragraphs else "")
@@ -94,6 +104,12 @@ class _Common:
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+
+
+def _show_help(ctx: Any, param: Any, value: Any) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.obj.terminal.write(ctx.get_help() + "\n")
+        raise typer.Exit
 
 
 def split_help(text: str | None) -> tuple[list[str], list[str]]:

@@ -41,7 +41,10 @@ _COLUMNS = (
     views.Column("points", number=True),
     views.Column("discount", lambda option: _discount(option.get("coupon") or {})),
     views.Column(
-        "validUntil", lambda option: ((option.get("coupon") or {}).get("restrictions") or {}).get("validUntil")
+        "validUntil",
+        lambda option: ((option.get("coupon") or {}).get("restrictions") or {}).get("validUntil"),
+        title="valid until",
+        brief=views.brief_moment,
     ),
     views.Column("version", lambda option: option["metadata"]["version"], number=True),
     views.Column("description"),

@@ -100,11 +100,18 @@ def _drawn(column: Column, rows: Sequence[Any], *, header: bool, asked: bool) ->
 
 
 def _kept(columns: Sequence[_Drawn], room: int) -> list[_Drawn]:
-    """The columns there is room for: the first one stays, of the others the widest goes first."""
+    """The columns there is room for. The first one stays, numbers stay as long as they can; of the others goes the
+    narrowest that makes room enough, else the widest, and of equals the one that stands last."""
     kept = list(columns)
-    while len(kept) > 1 and _total([column.least for column in kept]) > room:
-        kept.remove(max(kept[1:], key=lambda column: column.least))
+    while len(kept) > 1 and (excess := _total([column.least for column in kept]) - room) > 0:
+        others = [column for column in reversed(kept[1:]) if not column.number] or kept[:0:-1]
+        enough = [column for column in others if column.least + _GAP >= excess]
+        kept.remove(min(enough, key=_least) if enough else max(others, key=_least))
     return kept
+
+
+def _least(column: _Drawn) -> int:
+    return column.least
 
 
 def _widths(columns: Sequence[_Drawn], room: int) -> list[int]:

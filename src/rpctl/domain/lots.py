@@ -34,7 +34,7 @@ class Account:
 
     ``open_points`` is the sum over all open lots, expired ones included; ``no_expiry_before`` a moment up to
     which none of them expires (a lower bound is enough), so that most questions need no lot at all; ``load``
-    fetches the open lots when one does; ``active`` may answer the first question of a customer with very
+    fetches the open lots, in their order of use, when one does; ``active`` may answer the first question of a customer with very
     many lots without loading them.
     """
 
@@ -83,6 +83,8 @@ class Account:
         lowered; None, and nothing taken, where they do not suffice."""
         if self.active_points(at) < points:
             return None
+        if self._lots is None and not self._touched:
+            return self._redeem_unread(points, at)
         lots = self._open_lots()
         first = bisect_right(lots, at, key=attrgetter("valid_until"))
         draws: list[tuple[OpenLot, int]] = []
@@ -99,6 +101,23 @@ class Account:
         self.open_points -= points
         return draws
 
+    def _redeem_unread(self, points: int, at: Instant) -> list[tuple[OpenLot, int]]:
+        """The same, reading no more lots than are drawn on: a customer may have very many."""
+        draws: list[tuple[OpenLot, int]] = []
+        wanted = points
+        for lot in self._load():
+            if lot.valid_until <= at:
+                continue
+            take = min(lot.left, wanted)
+            lot.left -= take
+            wanted -= take
+            draws.append((lot, take))
+            if not wanted:
+                break
+        self._touched = [lot for lot, _ in draws]
+        self.open_points -= points
+        return draws
+
     def take_back(self, position: int, at: Instant) -> tuple[OpenLot, int] | None:
         """Takes all that is left of one lot if it is still valid at ``at``: the lot and how much; else None."""
         lots = self._open_lots()
@@ -112,7 +131,7 @@ class Account:
 
     def _open_lots(self) -> list[OpenLot]:
         if self._lots is None:
-            own = {lot.position for lot in self._touched}  # which the store may have saved and return again
+            own = {lot.position for lot in self._touched}  # the store has them as they were, or saved already
             read = (lot for lot in self._load() if lot.position not in own)
-            self._lots = sorted([*read, *self._touched], key=_ORDER)
+            self._lots = sorted([*read, *(lot for lot in self._touched if lot.left)], key=_ORDER)
         return self._lots

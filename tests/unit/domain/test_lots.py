@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import permutations
 
 import pytest
@@ -125,18 +125,27 @@ def test_the_store_is_not_asked_for_a_sum_once_it_does_not_know_everything() -> 
     assert made.active_points(60) == 5
 
 
-def test_lots_are_read_once() -> None:
+def test_a_first_redemption_reads_no_more_lots_than_it_uses_and_the_next_reads_them_all_once() -> None:
     reads: list[int] = []
 
-    def load() -> list[OpenLot]:
-        reads.append(1)
-        return [OpenLot(50, 0, 1, 10)]
+    def load() -> Iterator[OpenLot]:
+        for position in (1, 2, 3, 4):
+            reads.append(position)
+            yield OpenLot(50, 0, position, 10)
 
-    made = Account(10, 50, 0, load)
-    made.redeem(1, at=0)
-    made.redeem(1, at=0)
-    made.take_back(1, at=0)
-    assert reads == [1]
+    made = Account(40, 50, 0, load)
+    assert [(lot.position, points) for lot, points in made.redeem(15, at=0) or ()] == [(1, 10), (2, 5)]
+    assert reads == [1, 2]
+    assert [(lot.position, points) for lot, points in made.redeem(6, at=0) or ()] == [(2, 5), (3, 1)]
+    assert made.take_back(3, at=0) is not None
+    assert reads == [1, 2, 1, 2, 3, 4]
+    assert (made.open_points, made.active_points(0)) == (10, 10)
+
+
+def test_a_first_redemption_passes_over_what_has_expired() -> None:
+    made = Account(20, 50, 0, load=lambda: iter([OpenLot(50, 0, 1, 10), OpenLot(60, 0, 2, 10)]))
+    assert [(lot.position, points) for lot, points in made.redeem(4, at=50) or ()] == [(2, 4)]
+    assert made.active_points(50) == 6
 
 
 def test_a_lot_that_was_saved_before_the_others_are_read_counts_once() -> None:

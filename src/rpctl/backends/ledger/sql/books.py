@@ -85,20 +85,20 @@ class Books(Entries):
                 found[customer_id] = CustomerRow(seq, customer_id, account)
         return found
 
-    def _loader(self, seq: int) -> Callable[[], list[OpenLot]]:
+    def _loader(self, seq: int) -> Callable[[], Iterator[OpenLot]]:
         return lambda: self.open_lots(seq)
 
     def _summer(self, seq: int) -> Callable[[Instant], int]:
         return lambda at: self.active_points_of(seq, at)
 
-    def open_lots(self, seq: int) -> list[OpenLot]:
-        """A customer's lots with points left."""
+    def open_lots(self, seq: int) -> Iterator[OpenLot]:
+        """A customer's lots with points left, in their order of use."""
         rows = self.connection.execute(
             "SELECT valid_until, created_at, seq, remaining FROM entries"
             " WHERE customer = ? AND (remaining > 0) = 1 ORDER BY valid_until, created_at, seq",
             (seq,),
         )
-        return [OpenLot(*row) for row in rows]
+        return (OpenLot(*row) for row in rows)
 
     def next_seq(self, table: str) -> int:
         """The next free place in recording order; only meaningful inside a writing transaction."""

@@ -1,12 +1,51 @@
-"""Settings of the contract tests."""
+"""Settings of the contract tests, a clock to set, and a ledger that is told the time by it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Final
+
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
+
+from rpctl.backends.ledger.backend import LedgerBackend, Setting
+from rpctl.domain.values import Instant, parse_instant
+
+MARCH: Final = parse_instant("2026-03-01")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Failing examples are kept in pytest's own cache: a folder of hypothesis' own in the checkout would be
     warned of at the next collection."""
     set_hypothesis_home_dir(config.rootpath / ".pytest_cache" / "hypothesis")
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is set."""
+
+    now: Instant = MARCH
+
+    def __call__(self) -> Instant:
+        return self.now
+
+    def set(self, text: str) -> None:
+        self.now = parse_instant(text)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: Clock) -> Iterator[LedgerBackend]:
+    """An empty ledger whose coupon codes are N1, N2, ..."""
+    numbers = count(1)
+    setting = Setting(clock, "tester", "0", coupon_code=lambda: f"N{next(numbers)}")
+    backend = LedgerBackend(tmp_path / "ledger.db", setting)
+    yield backend
+    backend.close()

@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
@@ -23,8 +24,6 @@ BASH: Final = ROOT / "completions/rpctl.bash"
 ZSH: Final = ROOT / "completions/_rpctl"
 FISH: Final = ROOT / "completions/rpctl.fish"
 BASH_COMPLETION: Final = Path("/usr/share/bash-completion/bash_completion")
-
-Offers = Callable[[str], set[str]]
 
 needs_zsh = pytest.mark.skipif(not shutil.which("zsh"), reason="needs zsh (Debian package zsh)")
 needs_fish = pytest.mark.skipif(not shutil.which("fish"), reason="needs fish (Debian package fish)")
@@ -250,9 +249,7 @@ print END >%(up)s
 
 @pytest.fixture(scope="module")
 def zsh(place: Path, environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zsh]:
-    folder = tmp_path_factory.mktemp("zsh")
-    (folder / "_rpctl").write_bytes(ZSH.read_bytes())
-    shell = Zsh(folder, place, environ)
+    shell = Zsh(tmp_path_factory.mktemp("zsh"), place, environ)
     yield shell
     shell.screen.close()
 
@@ -261,6 +258,7 @@ class Zsh:
     """An interactive zsh with the completion in its fpath."""
 
     def __init__(self, folder: Path, place: Path, environ: Mapping[str, str]) -> None:
+        (folder / "_rpctl").write_bytes(ZSH.read_bytes())
         names = {name: str(folder / name) for name in ("told", "took", "up")}
         (folder / ".zshrc").write_text(ZSH_SETUP % {"folder": str(folder), **names})
         self.folder = folder
@@ -268,11 +266,23 @@ class Zsh:
         self.screen.type("", until=folder / "up")
 
     def offers(self, line: str) -> set[str]:
+        """What TAB offers after a line."""
         told = self.screen.type(f"\x15{line}\t", until=self.folder / "told")
         return {one for one in told.splitlines() if one}
 
     def took_ms(self) -> float:
+        """How long the last answer took."""
         return float((self.folder / "took").read_text())
+
+
+def in_zsh(line: str, place: Path, environ: Mapping[str, str]) -> set[str]:
+    """What TAB offers in a zsh of its own."""
+    with TemporaryDirectory() as folder:
+        shell = Zsh(Path(folder), place, environ)
+        try:
+            return shell.offers(line)
+        finally:
+            shell.screen.close()
 
 
 @needs_zsh
@@ -338,6 +348,7 @@ def test_fish_completes_within_50_ms(place: Path, environ: dict[str, str]) -> No
     "shell",
     [
         pytest.param(in_bash, id="bash"),
+        pytest.param(in_zsh, id="zsh", marks=needs_zsh),
         pytest.param(in_fish, id="fish", marks=needs_fish),
     ],
 )
@@ -348,6 +359,7 @@ def test_profiles_come_from_the_file_that_the_program_reads(
     (tmp_path / "rpctl/config.toml").write_text("[profiles.xdg]\n")
     (tmp_path / "named.toml").write_text("[profiles.named]\n")
     (place / "home.toml").write_text("[profiles.tilde]\n")
+    os.mkfifo(tmp_path / "pipe")
     for variables, names in (
         ({"XDG_CONFIG_HOME": str(tmp_path)}, {"xdg"}),
         ({"XDG_CONFIG_HOME": "relative"}, {"shop", "till-2", "last"}),
@@ -356,6 +368,7 @@ def test_profiles_come_from_the_file_that_the_program_reads(
         ({"RPCTL_CONFIG": "~/home.toml"}, {"tilde"}),
         ({"RPCTL_CONFIG": str(tmp_path / "absent.toml")}, set()),
         ({"RPCTL_CONFIG": str(tmp_path)}, set()),
+        ({"RPCTL_CONFIG": str(tmp_path / "pipe")}, set()),
     ):
         assert shell("rpctl --profile ", place, {**environ, **variables}) == names
 

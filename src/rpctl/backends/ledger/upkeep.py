@@ -10,7 +10,7 @@ from typing import Any
 from rpctl.backends.ledger.backend import LedgerBackend
 from rpctl.backends.ledger.migrations import MIGRATIONS
 from rpctl.backends.ledger.sql import file
-from rpctl.backends.ledger.sql.entries import ADDED, ERASED
+from rpctl.backends.ledger.sql.entries import ADDED, ERASED, Entries
 from rpctl.domain.values import NEVER, Instant, format_instant
 from rpctl.errors import InvalidFile, LedgerUnusable, OutputExists
 
@@ -91,7 +91,11 @@ def _sound(source: Path) -> Any:
 
 def export(backend: LedgerBackend) -> Iterator[dict[str, Any]]:
     """Every entry in recording order with all that is recorded of it, streamed; digests in hexadecimal."""
-    entries, _ = backend.tables()
+    entries = backend.tables()[0]  # now: what is no ledger is refused before a header is written
+    return _exported(entries)
+
+
+def _exported(entries: Entries) -> Iterator[dict[str, Any]]:
     for customer_id, who, version, run, row in entries.export():
         yield {
             "position": row.seq,

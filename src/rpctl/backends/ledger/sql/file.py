@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -226,17 +227,26 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
             f"The ledger {path} is of version {version}; this rpctl knows versions up to {len(migrations)}.",
             "Install the newer rpctl that wrote it.",
         )
-    with suppress(OutputExists):  # another process is at the same step
-        copy_file(connection, path.with_name(f"{path.name}.v{version}.bak"))
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = _version(connection)
-        for statement in _statements(_script(migrations, version, transaction=False)):
-            connection.execute(statement)
+        version = _version(connection)  # another process may have taken the step meanwhile
+        if version < len(migrations):
+            _back_up(path, version)
+            for statement in _statements(_script(migrations, version, transaction=False)):
+                connection.execute(statement)
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
+
+
+def _back_up(path: Path, version: int) -> None:
+    """A copy beside the ledger. Those of other days are kept: what was booked since would be in none."""
+    names = (path.with_name(f"{path.name}.v{version}.bak{number or ''}") for number in count())
+    # A connection of its own, because SQLite copies nothing from one that is about to write.
+    with closing(_connect(f"file:{quote(os.fsencode(path.absolute()))}?mode=ro")) as committed:
+        copy_file(committed, next(name for name in names if not name.exists()))
 
 
 def _version(connection: sqlite3.Connection) -> int:

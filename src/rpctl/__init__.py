@@ -12,9 +12,11 @@ The map, a line a room; a newcomer should guess the file from the command line:
     reports/     pure: history, explain, balance as of a moment
     render/      views (pure), table, delimited, json
     cli/         app (root and error boundary), services, options, and a file per noun
+    docgen/      man pages, completions and the reference from the command tree; not part of a command's way
 
 Doors: domain knows nobody; backends, importing, reports and config know domain; render knows domain and
-reports; cli knows everybody and loads heavy rooms only through ``cli.services``. Nothing imports cli.
+reports; cli knows everybody and loads heavy rooms only through ``cli.services``. Nothing imports cli but
+``__main__`` and docgen.
 """
 
 __version__ = "0.1.0"

@@ -324,4 +324,5 @@ class Interrupted(RpctlError):
 class Terminated(Interrupted):
     """The system stopped the command (SIGTERM)."""
 
+    code = "terminated"
     exit_status = 143

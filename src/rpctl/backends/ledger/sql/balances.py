@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from rpctl.backends.ledger.sql.file import translated
+from rpctl.backends.ledger.sql.file import begin_writing, translated
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,7 +31,10 @@ class Balances:
     def transaction(self, *, write: bool) -> Iterator[None]:
         """All or nothing; a writing one holds the write lock from its start. Raises the errors of the file."""
         with translated(self.path):
-            self.connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            if write:
+                begin_writing(self.connection)
+            else:
+                self.connection.execute("BEGIN")
             try:
                 yield
                 self.connection.execute("COMMIT")

@@ -22,6 +22,7 @@ from rpctl.errors import LedgerBusy, LedgerUnusable, OutputExists, RpctlError, S
 
 APPLICATION_ID: Final = 0x52504C47  # "RPLG", in the file's header at byte 68
 BUSY_TIMEOUT_S: Final = 30.0
+_SLICE_MS: Final = 200
 _MAGIC: Final = b"SQLite format 3\0"
 _NETWORK: Final = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "fuse.sshfs", "ncpfs")
 
@@ -126,6 +127,27 @@ def copy_file(source: sqlite3.Connection, target: Path) -> None:
             _into_place(new, target, must_be_new=True)
     except OSError as error:
         raise unusable(target, error, "written") from error
+
+
+def begin_writing(connection: sqlite3.Connection) -> None:
+    """Begins a transaction that holds the write lock, waiting for its turn for up to 30 s.
+
+    SQLite waits in slices: inside it Python sees no signal, and Ctrl-C must not be deaf for so long. A slice
+    also begins with short naps, so that a single change finds the gap between two batches of a long import.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    connection.execute(f"PRAGMA busy_timeout = {_SLICE_MS}")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,12 +64,13 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
     )
     if session.settings.read_only and not wanted.dry_run:
         raise ReadOnlyProfile(f"{session.whose} is read-only.", "With --dry-run nothing is changed.")
-    if file == STDIN and sys.stdin is None:
+    stdin = session.terminal.stdin
+    if file == STDIN and stdin is None:
         raise InvalidFile("Standard input is closed.", "Name a CSV file, or pipe one in.")
     session.check_fields(REPORT_FIELDS)
     backend = session.backend
     report = import_file(
-        sys.stdin.buffer if file == STDIN else Path(file),
+        stdin.buffer if file == STDIN and stdin is not None else Path(file),
         "standard input" if file == STDIN else os.fsencode(file).decode(errors="backslashreplace"),
         options,
         backend,

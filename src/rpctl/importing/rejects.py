@@ -142,7 +142,7 @@ class RejectsFile:
         self._text = io.TextIOWrapper(
             self._binary, encoding=self._source.encoding, errors="backslashreplace", newline=""
         )
-        self._writer = csv.writer(self._text, delimiter=self._source.delimiter, lineterminator="\n")
+        self._writer = csv.writer(_Lines(self._text), delimiter=self._source.delimiter)
         self._writer.writerow(self._header)
 
     def _failure(self, error: OSError) -> InvalidFile | StorageFull:
@@ -152,3 +152,13 @@ class RejectsFile:
         return InvalidFile(
             f"The rejected rows cannot be written to {self.path}: {why}.", "--rejects PATH names another."
         )
+
+
+class _Lines:
+    """Lines end with LF. The writer is told CRLF all the same: it quotes only those line breaks that it knows of."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+
+    def write(self, line: str) -> None:
+        self._text.write(line.removesuffix("\r\n") + "\n")

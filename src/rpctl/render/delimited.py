@@ -27,7 +27,7 @@ def write_csv(view: View, fields: Sequence[str] | None, terminal: Terminal, *, h
 
     What goes to a terminal is cleaned; a file or another program gets the very text."""
     columns = choose(view.columns, fields)
-    writer = csv.writer(_Out(terminal), lineterminator="\n")
+    writer = csv.writer(_Out(terminal))
     if header:
         writer.writerow([column.name for column in columns])
     for document in view.documents:
@@ -57,8 +57,10 @@ def _csv_cell(value: Any, raw: bool) -> str:
 
 
 class _Out:
+    """Lines end with LF. The writer is told CRLF all the same: it quotes only those line breaks that it knows of."""
+
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
 
     def write(self, text: str) -> None:
-        self._terminal.write(text)
+        self._terminal.write(text.removesuffix("\r\n") + "\n")

@@ -35,6 +35,7 @@ _SCIENTIFIC: Final = r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}"
 _WHOLE: Final = r"[0-9]{1,12}"
 _DECIMAL: Final = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _RELATIVE: Final = r"\+([0-9]{1,5})([dm])"
+_DATED: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.,Z+-]+)?"  # Python reads more: weeks, and 20270131
 
 
 def parse_id(text: str, what: str = "customer id") -> str:
@@ -158,6 +159,8 @@ def parse_when(text: str, zone: tzinfo = UTC, *, end_of_day: bool = False, relat
             amount = int(match[1])
             return When(text, days=amount) if match[2] == "d" else When(text, months=amount)
     try:
+        if not re.fullmatch(_DATED, text):
+            raise ValueError
         if len(text) == 10:
             instant = _day(date.fromisoformat(text), zone, end_of_day)
         else:
@@ -179,6 +182,6 @@ def parse_instant(text: str, zone: tzinfo = UTC, *, end_of_day: bool = False) ->
 
 
 def _day(day: date, zone: tzinfo, end: bool) -> Instant:
-    if end:
-        return instant_of(datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(days=1)) - 1
+    if end:  # the later of the two where clocks are set back over midnight
+        return instant_of(datetime(day.year, day.month, day.day, 23, 59, 59, 999_000, zone, fold=1))
     return instant_of(datetime(day.year, day.month, day.day, tzinfo=zone))

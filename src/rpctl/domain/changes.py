@@ -44,7 +44,7 @@ class AddPoints:
 
     def canonical(self) -> str:
         """The text whose digest is the fingerprint."""
-        amount = str(self.points) if self.order_value is None else f"v{self.order_value.normalize():f}"
+        amount = str(self.points) if self.order_value is None else f"v{_shortest(self.order_value)}"
         until = self.valid_until.text if self.valid_until else ""
         return _SEPARATOR.join(("add", self.customer_id, amount, self.reference_id or "", until))
 
@@ -85,3 +85,8 @@ class Reverse:
 
 
 Change = AddPoints | RedeemPoints | Reverse
+
+
+def _shortest(value: Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
+from typing import Final
 
 from rpctl.domain.values import MAX_POINTS, NEVER, Instant, add_months
 from rpctl.errors import EarnsNothing, InvalidValue
+
+_EXACT: Final = Context(prec=100)  # both may have 40 digits, and rounding up on the way would give a point too many
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Program:
 
     def points_for(self, order_value: Decimal) -> int:
         """Order value x factor, rounded down (``cli.md``, Values). Raises `EarnsNothing` and `InvalidValue`."""
-        points = int((order_value * self.factor).to_integral_value(ROUND_FLOOR))
+        points = int(_EXACT.multiply(order_value, self.factor).to_integral_value(ROUND_FLOOR))
         if points < 1:
             raise EarnsNothing(f"An order value of {order_value} earns no point at factor {self.factor}.")
         if points > MAX_POINTS:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal
+from math import inf
 from typing import Any, TypeGuard
 
 from rpctl.domain.values import MAX_POINTS, parse_instant
@@ -90,7 +91,9 @@ def check_coupon(coupon: Any) -> dict[str, Any]:
     restrictions = checked.get("restrictions")
     if restrictions is not None:
         _restrictions(restrictions)
-    if anonymous and (checked.get("maxRedemptionsPerCustomer", -1) != -1 or (restrictions or {}).get("validFor")):
+    if anonymous and (
+        checked.get("maxRedemptionsPerCustomer") not in (None, -1) or (restrictions or {}).get("validFor")
+    ):
         raise InvalidValue(
             "coupon.allowAnonymous does not go with maxRedemptionsPerCustomer or restrictions.validFor.",
             "An anonymous coupon knows no customer: leave one of them out.",
@@ -168,7 +171,7 @@ def _restrictions(restrictions: Any) -> None:
 
 
 def _is_number(value: Any) -> TypeGuard[int | float | Decimal]:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and -inf < value < inf
 
 
 def _money(value: Any, path: str) -> None:

@@ -226,6 +226,16 @@ CASES: list[Case] = [
         [("Ben", None, "latest_created_at_mismatch")],
     ),
     (
+        "dates beyond the calendar",
+        "UPDATE entries SET created_at = 1 << 61 WHERE seq = :e; UPDATE entries SET balance_after = 100 WHERE seq = :e;"
+        "UPDATE customers SET no_expiry_before = 1 << 62 WHERE seq = 2",
+        [
+            ("Ben", "e", "lot_used_after_expiry"),
+            ("Ben", "d", "no_expiry_before_mismatch"),
+            ("Ben", None, "latest_created_at_mismatch"),
+        ],
+    ),
+    (
         "no latest date",
         "UPDATE customers SET latest_created_at = NULL WHERE seq = 2",
         [("Ben", None, "latest_created_at_mismatch")],

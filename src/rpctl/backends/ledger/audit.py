@@ -200,8 +200,8 @@ class _Living:
             yield self._problem(redemption, "lot_used_before_recorded", message)
         if _valid_until(lot) <= redemption.created_at:
             message = (
-                f"It was made on {format_instant(redemption.created_at)} and drew on entry {lot.entry_id}, "
-                f"which expired on {format_instant(_valid_until(lot))}."
+                f"It was made on {_shown(redemption.created_at)} and drew on entry {lot.entry_id}, "
+                f"which expired on {_shown(_valid_until(lot))}."
             )
             yield self._problem(redemption, "lot_used_after_expiry", message)
 
@@ -255,13 +255,11 @@ class _Living:
         open_lots = (lot for lot in self._lots.values() if lot.remaining)
         first = min(open_lots, key=_valid_until, default=None)
         if first is not None and _valid_until(first) < facts.no_expiry_before:
-            message = f"It expires on {format_instant(_valid_until(first))}; none is noted to expire so early."
+            message = f"It expires on {_shown(_valid_until(first))}; none is noted to expire so early."
             yield self._problem(first, "no_expiry_before_mismatch", message)
         latest = max((row.created_at for row in self._sound), default=None)
         if facts.latest_created_at != latest:
-            noted, real = (
-                "none" if moment is None else format_instant(moment) for moment in (facts.latest_created_at, latest)
-            )
+            noted, real = ("none" if moment is None else _shown(moment) for moment in (facts.latest_created_at, latest))
             message = f"The latest createdAt is {real}; the one noted is {noted}."
             yield self._problem(None, "latest_created_at_mismatch", message)
 
@@ -349,6 +347,13 @@ def _is_whole(row: EntryRow) -> bool:
 def _valid_until(lot: EntryRow) -> Instant:
     assert lot.valid_until is not None  # `_is_whole` lets no other lot through
     return lot.valid_until
+
+
+def _shown(moment: Instant) -> str:
+    try:
+        return format_instant(moment)
+    except OverflowError:  # a damaged one may lie outside the calendar
+        return f"moment {moment}"
 
 
 def _digest(customer_id: str, row: EntryRow) -> bytes:

@@ -1,4 +1,4 @@
-"""Settings of the contract tests, a clock to set, and a ledger that is told the time by it."""
+"""A clock to set, and a ledger that is told the time by it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis.configuration import set_hypothesis_home_dir
 
 from rpctl.backends.ledger.backend import LedgerBackend, Setting
 from rpctl.domain.values import Instant, parse_instant
 
 MARCH: Final = parse_instant("2026-03-01")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Failing examples are kept in pytest's own cache: a folder of hypothesis' own in the checkout would be
-    warned of at the next collection."""
-    set_hypothesis_home_dir(config.rootpath / ".pytest_cache" / "hypothesis")
 
 
 @dataclass

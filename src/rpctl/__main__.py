@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> int:
     """Runs the command line of this process; asking for the version loads nothing else."""
-    if sys.argv[1:] in (["--version"], ["-V"]):
-        from rpctl import __version__
-
-        sys.stdout.write(f"rpctl {__version__}\n")
+    if sys.argv[1:] in (["--version"], ["-V"]) and _said_version():
         return 0
     import gc
     import signal
@@ -23,13 +21,24 @@ def main() -> int:
     gc.enable()
     status = run()
     if sys.stdout is not None and sys.stderr is not None:
-        import os
         from contextlib import suppress
 
         with suppress(OSError):  # a log on a full disk
             sys.stderr.flush()
         os._exit(status)  # everything is closed and flushed; tearing down the interpreter only takes time
     return status
+
+
+def _said_version() -> bool:
+    from rpctl import __version__
+
+    try:
+        os.write(1, f"rpctl {__version__}\n".encode())
+    except BrokenPipeError:
+        return True
+    except OSError:  # a full disk, a closed stdout: the whole program knows what to say
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -104,9 +104,9 @@ class Machine:
         **more: Any,
     ) -> subprocess.Popen[bytes]:
         """A process, started and left to itself."""
-        environ = {**self.environ, **(environ or {})} if environ is None or environ else {}
+        surroundings = {**self.environ, **(environ or {})}
         return subprocess.Popen(
-            list(words), stdin=stdin, stdout=stdout, stderr=stderr, env=environ, cwd=self.work, **more
+            list(words), stdin=stdin, stdout=stdout, stderr=stderr, env=surroundings, cwd=self.work, **more
         )
 
     def run(

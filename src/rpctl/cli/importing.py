@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rpctl.errors import InvalidFile, ReadOnlyProfile, UsageError
+from rpctl.importing.report import name_as_text
 from rpctl.importing.run import ImportOptions, Listener, import_file
 from rpctl.render.views import Document, View, record
 
@@ -71,7 +71,7 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
     backend = session.backend
     report = import_file(
         stdin.buffer if file == STDIN and stdin is not None else Path(file),
-        "standard input" if file == STDIN else os.fsencode(file).decode(errors="backslashreplace"),
+        "standard input" if file == STDIN else name_as_text(file),
         options,
         backend,
         backend,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,11 @@ from typing import Any, Final
 from rpctl.domain.values import Instant
 
 SCHEMA: Final = "rpctl.import-report/1"
+
+
+def name_as_text(path: str | Path) -> str:
+    """A file's name as text that can be written anywhere: bytes in it that are no UTF-8 as ``\\x`` escapes."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 @dataclass(slots=True)
@@ -65,7 +71,7 @@ class Report:
             "pointsRedeemed": self.points_redeemed,
             "durationS": duration_ms / 1000,
             "rowsPerS": self.rows * 1000 // max(duration_ms, 1),
-            "rejectsFile": None if self.rejects_file is None else str(self.rejects_file),
+            "rejectsFile": None if self.rejects_file is None else name_as_text(self.rejects_file),
         }
 
     def nothing_applied(self) -> None:

@@ -3,9 +3,9 @@
 # Starts no process, needs no other package, and works from bash 3.2 on.
 
 # Tells of the command $1, such as "points add": the commands below it, its switches, its options that take a
-# value, and what each of its arguments offers.
+# value, what each of its arguments offers, and what any further one does.
 __rpctl_command() {
-    below='' arguments=''
+    below='' arguments='' further=words
     switches='--no-header --raw-csv --offline -q --quiet -v --verbose --no-color --no-input -V --version --help'
     takes='-o --output --fields --profile --ledger'
     case $1 in
@@ -186,7 +186,7 @@ __rpctl_files() {
 }
 
 _rpctl() {
-    local IFS=$' \t\n' below switches takes arguments offer=words list=''
+    local IFS=$' \t\n' below switches takes arguments further offer=words list=''
     local cur=${2-${COMP_WORDS[COMP_CWORD]}} prefix='' path='' pending='' options=yes count=0 at=1 word
     COMPREPLY=()
     __rpctl_command ''
@@ -227,7 +227,7 @@ _rpctl() {
         list=$below
     else
         arguments=($arguments)
-        offer=${arguments[count]-words}
+        offer=${arguments[count]-$further}
         [[ $offer == words && $options ]] && list="$switches $takes"
         [[ $offer == words:* ]] && list=${offer#words:} list=${list//,/ } offer=words
     fi

@@ -77,6 +77,7 @@ CASES: Final[Mapping[str, str]] = {
     "rpctl --ledger boo": "books.db",
     "rpctl ledger backup boo": "books.db",
     "rpctl ledger backup books.db ord": "",
+    "rpctl ledger backup -- -books.db ord": "",
     "rpctl points add ord": "",
     "rpctl points add C1 --reason ord": "",
 }
@@ -115,16 +116,20 @@ class Screen:
         self._shown = b""
 
     def type(self, keys: str, *, until: Path) -> str:
-        """Types, waits for a file to be written whole (it ends with END), and returns its text without that."""
+        """Types and waits."""
         until.unlink(missing_ok=True)
         os.write(self._keys, keys.encode())
+        return self.wait(until)
+
+    def wait(self, until: Path) -> str:
+        """Waits for a file to be written whole (it ends with END), and returns its text without that."""
         give_up_at = time.monotonic() + 20
         while time.monotonic() < give_up_at:
             if select.select([self._keys], [], [], 0.005)[0]:
                 self._shown += os.read(self._keys, 4096)
             if until.exists() and (text := until.read_text()).endswith("END\n"):
                 return text.removesuffix("END\n")
-        raise AssertionError(f"{keys!r} led to no answer; the terminal shows {self._shown[-2000:]!r}")
+        raise AssertionError(f"there is no {until}; the terminal shows {self._shown[-2000:]!r}")
 
     def close(self) -> None:
         self._process.kill()
@@ -193,7 +198,7 @@ def test_bash_completes_what_is_typed(place: Path, environ: dict[str, str], tmp_
     )
     screen = Screen(["bash", "--noprofile", "--rcfile", str(tmp_path / "rc"), "-i"], place, environ)
     try:
-        screen.type("", until=tmp_path / "up")
+        screen.wait(tmp_path / "up")
         for keys, words in {
             "rpctl poin\tad\tC1 50 --exi\t\n": "<points><add><C1><50><--existing>",
             "rpctl points history C1 --type=red\t\n": "<points><history><C1><--type=redeemed>",
@@ -263,7 +268,7 @@ class Zsh:
         (folder / ".zshrc").write_text(ZSH_SETUP % {"folder": str(folder), **names})
         self.folder = folder
         self.screen = Screen(["zsh", "-i"], place, {**environ, "ZDOTDIR": str(folder)})
-        self.screen.type("", until=folder / "up")
+        self.screen.wait(folder / "up")
 
     def offers(self, line: str) -> set[str]:
         """What TAB offers after a line."""

@@ -14,9 +14,9 @@ _HEAD: Final = """\
 # Starts no process, needs no other package, and works from bash 3.2 on.
 
 # Tells of the command $1, such as "points add": the commands below it, its switches, its options that take a
-# value, and what each of its arguments offers.
+# value, what each of its arguments offers, and what any further one does.
 __rpctl_command() {
-    below='' arguments=''
+    below='' arguments='' further=words
     switches='@switches@'
     takes='@takes@'
     case $1 in
@@ -71,7 +71,7 @@ __rpctl_files() {
 }
 
 _rpctl() {
-    local IFS=$' \t\n' below switches takes arguments offer=words list=''
+    local IFS=$' \t\n' below switches takes arguments further offer=words list=''
     local cur=${2-${COMP_WORDS[COMP_CWORD]}} prefix='' path='' pending='' options=yes count=0 at=1 word
     COMPREPLY=()
     __rpctl_command ''
@@ -112,7 +112,7 @@ _rpctl() {
         list=$below
     else
         arguments=($arguments)
-        offer=${arguments[count]-words}
+        offer=${arguments[count]-$further}
         [[ $offer == words && $options ]] && list="$switches $takes"
         [[ $offer == words:* ]] && list=${offer#words:} list=${list//,/ } offer=words
     fi
@@ -147,6 +147,8 @@ def _command(command: Command) -> str:
         told.append(f"takes+=' {takes}'")
     if command.arguments:
         told.append(f"arguments='{' '.join(_argument(argument.values) for argument in command.arguments)}'")
+        if command.arguments[-1].many:
+            told.append(f"further={_argument(command.arguments[-1].values)}")
     inner = "\n".join(f"        {one}" for one in told)
     return f"    '{' '.join(command.path)}')\n{inner}\n        ;;\n" if told else ""
 

@@ -136,7 +136,7 @@ def _option(param: Any) -> Option:
         names=names,
         metavar=metavar,
         repeatable=bool(param.multiple or param.count),
-        default=str(param.default) if shown else None,
+        default=str(getattr(param.default, "value", param.default)) if shown else None,
         help=_HELP_TEXT if param.name == _HELP else param.help or "",
         values=option_values(max(param.opts, key=len), metavar or "", param.type),
     )

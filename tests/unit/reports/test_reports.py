@@ -149,6 +149,14 @@ def test_the_first_entry_whose_balance_is_wrong_is_named(wrong: str) -> None:
     assert (mismatch.entry.id, mismatch.stored, mismatch.expected) == (wrong, 7, stored[wrong])
 
 
+@pytest.mark.parametrize(("stored", "mismatch"), [(50, None), (120, (120, 50)), (140, (140, 50))])
+def test_what_had_expired_by_then_counts_no_more(stored: int, mismatch: tuple[int, int] | None) -> None:
+    later = lot("e", 5, "03-02", None, all_points_after_creation=stored, position=6)
+    found = explain(replace(SUMMARY, added=(*SUMMARY.added, later)), day("04-01")).mismatch
+
+    assert mismatch == (found and (found.stored, found.expected))
+
+
 def test_where_a_backend_does_not_say_how_much_each_lot_gave_nothing_is_claimed() -> None:
     vague = replace(SUMMARY.added[1], used_with=(Use("r"),))
     summary = replace(SUMMARY, added=(SUMMARY.added[0], vague, *SUMMARY.added[2:]), redeemed=(

@@ -145,6 +145,8 @@ class KeyedLedger:
         numbers = count(1)
         setting = Setting(clock, "tester", "0", coupon_code=lambda: f"N{next(numbers)}")
         self.backend = LedgerBackend(folder / "ledger.db", setting)
+        # Nobody cuts the power here, and waiting for the disk would take most of the time.
+        self.backend.tables(write=True)[0].connection.execute("PRAGMA synchronous = OFF")
         for name, document in OPTIONS.items():
             self.backend.create_option({"id": name, "name": name, **document})
         with closing(sqlite3.connect(self.backend.path)) as db:

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
@@ -164,6 +165,20 @@ def test_eight_processes_that_upgrade_at_once_do_it_once_with_one_backup(tmp_pat
     path = tmp_path / "ledger.db"
     book(path, "a")
     in_processes(upgrade, [(path, SECOND)] * 8)
+    assert tables(path) == (2, True)
+    assert [backup.name for backup in path.parent.glob("*.bak*")] == ["ledger.db.v1.bak"]
+
+
+def test_who_waited_for_another_ones_upgrade_does_not_repeat_it(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    book(path, "a")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, ThreadPoolExecutor() as threads:
+        other.execute("BEGIN IMMEDIATE")
+        upgrades = [threads.submit(upgrade, path, SECOND) for _ in range(2)]
+        wait(upgrades, timeout=0.5)
+        assert not any(upgrade.done() for upgrade in upgrades)
+        other.execute("ROLLBACK")
+        assert [upgrade.result() for upgrade in upgrades] == [None, None]
     assert tables(path) == (2, True)
     assert [backup.name for backup in path.parent.glob("*.bak*")] == ["ledger.db.v1.bak"]
 

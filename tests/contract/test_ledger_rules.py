@@ -278,7 +278,7 @@ def test_the_redemption_of_an_exchange_is_not_reversed(book: Book) -> None:
     assert refusal(book.reverse(book.redeem("C1", None, option_id=option.id))) == "coupon_issued"
 
 
-def test_what_a_batch_made_may_be_reversed_in_the_same_batch_after_points_were_added(book: Book) -> None:
+def test_points_added_before_a_reversal_in_one_batch_count_once(book: Book) -> None:
     first = book.add("C1", 10)
     outcomes = book.ledger.apply(
         [

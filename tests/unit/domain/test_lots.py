@@ -155,3 +155,12 @@ def test_a_lot_that_was_saved_before_the_others_are_read_counts_once() -> None:
     assert made.active_points(20) == 10
     assert taken(made.redeem(40, at=0)) == [(2, 30), (1, 10)]
     assert new.left == 0
+
+
+@pytest.mark.parametrize(("at", "expected"), [(49, [(1, 10), (2, 2)]), (50, [(2, 12)]), (60, None)])
+def test_of_lots_that_are_read_for_it_a_redemption_uses_none_that_has_expired(
+    at: int, expected: list[tuple[int, int]] | None
+) -> None:
+    lots = [OpenLot(50, 0, 1, 10), OpenLot(60, 0, 2, 20)]
+    made = Account(30, 50, 0, load=lambda: lots, active={50: 20, 60: 0}.__getitem__)
+    assert taken(made.redeem(12, at)) == expected

@@ -110,18 +110,19 @@ class _Progress:
     def __init__(self, session: Session) -> None:
         self._terminal = session.terminal
         self._phase = ""
-        self._started_s = self._shown_s = 0.0
+        self._started_s = self._shown_s = self._heard_s = time.monotonic()
 
     def show(self, phase: str, done: int, total: int | None) -> None:
         now_s = time.monotonic()
-        if phase != self._phase:
-            self._phase, self._started_s = phase, now_s
-        elif now_s - self._shown_s < _PROGRESS_EVERY_S:
+        if phase != self._phase:  # it began when the one before was last heard of
+            self._phase, self._started_s = phase, self._heard_s
+        self._heard_s = now_s
+        if now_s - self._shown_s < _PROGRESS_EVERY_S:
             return
         self._shown_s = now_s
-        rate = done / max(now_s - self._started_s, 0.001)
         text = f"{phase} {done:,} rows"
-        if total and done:
+        if total:
+            rate = done / max(now_s - self._started_s, 0.001)
             text = f"{phase} {done:,} of {total:,} rows ({done * 100 // total} %), {rate:,.0f}/s"
-            text += f", {(total - done) / rate:.0f} s left"
+            text += f", {(total - done) / max(rate, 0.001):.0f} s left"
         self._terminal.progress(text)

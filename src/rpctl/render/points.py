@@ -63,14 +63,14 @@ def summary_document(summary: Summary) -> dict[str, Any]:
 
 ENTRY_COLUMNS: Final = (
     Column("createdAt", title="created (UTC)", brief=brief_moment),
-    Column("type", lambda row: "added" if "usedPoints" in row else "redeemed"),
+    Column("type", lambda row: "added" if "usedPoints" in row else "redeemed", vital=True),
     Column("points", number=True),
     Column("allPointsAfterCreation", number=True, title="balance"),
     Column("usedPoints", number=True, title="used"),
     Column("validUntil", title="valid until", brief=brief_moment),
     Column("reference-id", title="reference"),
     Column("description"),
-    Column("id", brief=brief_id),
+    Column("id", brief=brief_id, vital=True),
     Column("usedWith", lambda row: " ".join(row.get("usedWith", ())), shown=False),
 )
 

@@ -14,14 +14,14 @@ from rpctl.reports.history import Line
 
 _HISTORY_COLUMNS: Final = (
     Column("date", title="date (UTC)", brief=brief_moment),
-    Column("type"),
+    Column("type", vital=True),
     Column("points", number=True),
     Column("balance", number=True),
     Column("validUntil", title="valid until", brief=brief_moment),
     Column("reference-id", title="reference"),
     Column("description"),
     Column("couponCode", title="coupon"),
-    Column("id", brief=brief_id),
+    Column("id", brief=brief_id, vital=True),
     Column("reverses", brief=brief_id),
 )
 
@@ -33,7 +33,7 @@ _LOT_COLUMNS: Final = (
     Column("left", number=True),
     Column("validUntil", title="valid until", brief=brief_moment),
     Column("reference-id", title="reference"),
-    Column("id", brief=brief_id),
+    Column("id", brief=brief_id, vital=True),
     Column(
         "usedWith",
         lambda row: " ".join(f"{use['id']}:{use['points']}" for use in row["usedWith"]),

@@ -81,6 +81,7 @@ class _Drawn(NamedTuple):
     name: str
     title: str
     number: bool
+    vital: bool
     cells: list[str]
     natural: int
     least: int
@@ -96,15 +97,15 @@ def _drawn(column: Column, rows: Sequence[Any], *, header: bool, asked: bool) ->
     words = max(cell_len(word) for cell in cells for word in cell.split(" "))
     wraps = not column.number and short is None
     least = min(natural, max(len(title), min(words, _LONGEST_WORD), _LEAST)) if wraps else natural
-    return _Drawn(column.name, title, column.number, cells, natural, least)
+    return _Drawn(column.name, title, column.number, column.number or column.vital, cells, natural, least)
 
 
 def _kept(columns: Sequence[_Drawn], room: int) -> list[_Drawn]:
-    """The columns there is room for. The first one stays, numbers stay as long as they can; of the others goes the
+    """The columns there is room for. The first one stays, vital ones stay as long as they can; of the others goes the
     narrowest that makes room enough, else the widest, and of equals the one that stands last."""
     kept = list(columns)
     while len(kept) > 1 and (excess := _total([column.least for column in kept]) - room) > 0:
-        others = [column for column in reversed(kept[1:]) if not column.number] or kept[:0:-1]
+        others = [column for column in reversed(kept[1:]) if not column.vital] or kept[:0:-1]
         enough = [column for column in others if column.least + _GAP >= excess]
         kept.remove(min(enough, key=_least) if enough else max(others, key=_least))
     return kept

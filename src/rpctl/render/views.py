@@ -16,7 +16,8 @@ class Column(NamedTuple):
     """A column: the field's name, how its cell is had from a row (by default the row's own field of that name),
     whether it is shown unless asked for, and whether it is a number (set right).
 
-    Only tables for people use ``title`` in place of the name, and shorten a cell's text by ``brief``.
+    Only tables for people use ``title`` in place of the name, shorten a cell's text by ``brief``, and leave a
+    ``vital`` column out last when there is no room.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Column(NamedTuple):
     number: bool = False
     title: str | None = None
     brief: Callable[[str], str] | None = None
+    vital: bool = False
 
     def of(self, row: Any) -> Any:
         """The cell in this row."""

@@ -26,7 +26,7 @@ monday.db
 $ rpctl points balance C1
 100
 $ rpctl ledger verify
-note: 1 entries of 1 customers: everything holds
+note: everything holds: entries 1, customers 1
 customerId	entryId	rule	message
 $ rpctl ledger export --fields customerId,type,points,allPointsAfterCreation
 customerId	type	points	allPointsAfterCreation

@@ -23,7 +23,7 @@ hint: Check the id; `rpctl customer list --search TEXT` finds customers.
 $ rpctl customer list -o json
 []
 $ rpctl ledger verify
-note: 2 entries of 1 customers: everything holds
+note: everything holds: entries 2, customers 1
 customerId	entryId	rule	message
 $ rpctl ledger info --fields customers,deletedCustomers
 customers	deletedCustomers

@@ -29,8 +29,8 @@ error: `rpctl points` has no command 'ad'.
 hint: Did you mean `rpctl points add`?
 [2]
 $ rpctl points add C1 5 --referense order-1
-error: No such option: --referense (Possible options: --reference, --verbose)
-hint: `rpctl points add --help` shows how it is used.
+error: `rpctl points add` has no option --referense.
+hint: Did you mean --reference?
 [2]
 $ rpctl customer list -o yaml
 error: --output cannot be 'yaml'.
@@ -44,7 +44,7 @@ hint: Fields: customerId, activePoints.
 # 3: finished, but some rows were refused.
 $ printf 'customer_id,points\nC1,zero\n' > bad.csv
 $ rpctl points import bad.csv -o tsv --fields rows,refused
-warning: 1 of 1 rows were refused; they are in bad.rejected.csv
+warning: refused: 1 of 1 rows; they are in bad.rejected.csv
 rows	refused
 1	1
 [3]

@@ -12,7 +12,7 @@ $ cat > changes.csv <<END
 
 # A dry run says what would be refused, and writes the same file of rejects.
 $ rpctl points import changes.csv --dry-run --rejects rehearsed.csv -o tsv --fields rows,applied,refused,rejectsFile
-warning: 4 of 7 rows were refused; they are in rehearsed.csv
+warning: refused: 4 of 7 rows; they are in rehearsed.csv
 note: dry run: nothing was changed
 rows	applied	refused	rejectsFile
 7	3	4	rehearsed.csv
@@ -22,7 +22,7 @@ customerId	activePoints
 
 # Good rows go in, bad ones into a file beside the original; the exit status is 3.
 $ rpctl points import changes.csv -o tsv --fields rows,applied,refused,rejectsFile
-warning: 4 of 7 rows were refused; they are in changes.rejected.csv
+warning: refused: 4 of 7 rows; they are in changes.rejected.csv
 rows	applied	refused	rejectsFile
 7	3	4	changes.rejected.csv
 [3]
@@ -52,7 +52,7 @@ A4	5
 
 # So the original counts nothing twice, even after that.
 $ rpctl points import changes.csv --rejects again.csv -o tsv --fields applied,alreadyApplied,refused
-warning: 4 of 7 rows were refused; they are in again.csv
+warning: refused: 4 of 7 rows; they are in again.csv
 applied	alreadyApplied	refused
 0	3	4
 [3]
@@ -73,7 +73,7 @@ A4	5
 # --strict applies all rows or none.
 $ printf 'customer_id,points\nA1,1\nA9,-1\n' > strict.csv
 $ rpctl points import strict.csv --strict -o tsv --fields rows,applied,refused
-warning: 1 of 2 rows were refused; they are in strict.rejected.csv
+warning: refused: 1 of 2 rows; they are in strict.rejected.csv
 rows	applied	refused
 2	0	1
 [3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -14,7 +15,16 @@ import typer
 
 from rpctl.cli.options import Group, noun
 from rpctl.cli.services import Session
-from rpctl.errors import Interrupted, InvalidValue, OutputLost, RpctlError, Terminated, UsageError
+from rpctl.errors import (
+    Interrupted,
+    InvalidFile,
+    InvalidValue,
+    OutputLost,
+    RpctlError,
+    StorageFull,
+    Terminated,
+    UsageError,
+)
 from rpctl.terminal import Terminal
 
 NOUNS: Final[Mapping[str, tuple[str, str]]] = {
@@ -133,17 +143,23 @@ def _usage(error: Any, argv: Sequence[str]) -> RpctlError:
         return InvalidValue(
             f"{number!r} is not a number of points.", "Points are whole numbers from 1 to 2147483647, without a sign."
         )
-    message = " ".join(error.format_message().split())
     where = error.ctx.command_path if getattr(error, "ctx", None) else "rpctl"
-    return UsageError(message, f"`{where} --help` shows how it is used.")
+    hint = f"`{where} --help` shows how it is used."
+    if type(error).__name__ != "NoSuchOption":
+        return UsageError(" ".join(error.format_message().split()), hint)
+    from difflib import get_close_matches
+
+    known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts] if error.ctx else []
+    near = get_close_matches(option, known, n=1, cutoff=0.7)
+    return UsageError(f"`{where}` has no option {option}.", f"Did you mean {near[0]}?" if near else hint)
 
 
 def _system(error: OSError) -> RpctlError:
-    from pathlib import Path
-
-    from rpctl.backends.ledger.sql.file import unusable
-
-    return unusable(Path(error.filename or "."), error, "used")
+    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "A file"
+    why = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageFull(f"{where} cannot be written: {why}.")
+    return InvalidFile(f"{where} cannot be used: {why}.", "Check the name, and the permissions of it and its folder.")
 
 
 def _hint(error: RpctlError, session: Session) -> str | None:

@@ -8,7 +8,7 @@ import typer
 
 from rpctl.cli.points import Customer, Key, Limit, Reason, Site
 from rpctl.domain.changes import AddPoints, Customers
-from rpctl.domain.values import parse_id, parse_points, parse_text, parse_when
+from rpctl.domain.values import parse_count, parse_id, parse_points, parse_text, parse_when
 from rpctl.errors import UsageError
 from rpctl.render import views
 from rpctl.render.points import customer_summary, customers
@@ -82,7 +82,7 @@ def list_(
     $ rpctl customer list --search smith
     $ rpctl customer list -o csv > customers.csv
     """
-    return customers(ctx.obj.backend.customers(search, limit))
+    return customers(ctx.obj.backend.customers(search, None if limit is None else parse_count(limit, "customers")))
 
 
 @app.command()

@@ -82,7 +82,9 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
     document = report.document()
     if report.refused:
         kept = f"; they are in {document['rejectsFile']}" if document["rejectsFile"] else ""
-        session.terminal.warn(f"{report.refused} of {report.rows} rows were refused{kept}")
+        session.terminal.warn(f"refused: {report.refused} of {report.rows} rows{kept}")
+    if report.already_applied and not report.applied and not report.refused:
+        session.terminal.note("every row is in already; nothing was changed")
     if wanted.dry_run:
         session.terminal.note("dry run: nothing was changed")
     return _report(document, report.exit_status)

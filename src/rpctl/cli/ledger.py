@@ -63,9 +63,9 @@ def verify(ctx: typer.Context) -> views.View:
         "problems": problems,
     }
     if problems:
-        session.terminal.warn(f"{len(problems)} problems; keep the file and restore the last good backup elsewhere")
+        session.terminal.warn(f"problems: {len(problems)}; keep the file and restore the last good backup elsewhere")
     else:
-        session.terminal.note(f"{found.entries} entries of {found.customers} customers: everything holds")
+        session.terminal.note(f"everything holds: entries {found.entries}, customers {found.customers}")
     columns = [views.Column(name) for name in ("customerId", "entryId", "rule", "message")]
     return views.View(
         (document,),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rpctl.domain.values import parse_id
+from rpctl.domain.values import parse_count, parse_id
 from rpctl.errors import UsageError
 from rpctl.render.views import View, number
 
@@ -31,7 +31,7 @@ Key = Annotated[
         metavar="KEY", help="The change's own key: the same key again changes nothing. By default a fresh one."
     ),
 ]
-Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="At most so many.")]
+Limit = Annotated[str | None, typer.Option(metavar="N", help="At most so many.")]
 
 
 @app.command()
@@ -168,7 +168,7 @@ def summary(
     session: Session = ctx.obj
     if customer is not None:
         return customer_summary(session.backend.summary(parse_id(customer)))
-    return summaries(session.backend.summaries(limit))
+    return summaries(session.backend.summaries(None if limit is None else parse_count(limit, "customers")))
 
 
 @app.command()
@@ -258,7 +258,7 @@ def import_(
     ignore_extra: Annotated[bool, typer.Option("--ignore-extra", help="Leave out columns that are not known.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, change nothing.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Apply nothing unless every row passes.")] = False,
-    max_errors: Annotated[int | None, typer.Option(metavar="N", help="Stop when so many rows are refused.")] = None,
+    max_errors: Annotated[str | None, typer.Option(metavar="N", help="Stop when so many rows are refused.")] = None,
     rejects: Annotated[
         str | None, typer.Option(metavar="PATH", help="Where refused rows go; by default FILE-STEM.rejected.csv.")
     ] = None,
@@ -298,7 +298,7 @@ def import_(
         ignore_extra=ignore_extra,
         dry_run=dry_run,
         strict=strict,
-        max_errors=max_errors,
+        max_errors=None if max_errors is None else parse_count(max_errors, "errors"),
         rejects=rejects,
         delimiter=delimiter,
         encoding=encoding,

@@ -34,8 +34,8 @@ class Account:
 
     ``open_points`` is the sum over all open lots, expired ones included; ``no_expiry_before`` a moment up to
     which none of them expires (a lower bound is enough), so that most questions need no lot at all; ``load``
-    fetches the open lots, in their order of use, when one does; ``active`` may answer the first question of a customer with very
-    many lots without loading them.
+    fetches the open lots, in their order of use, when one does; ``active`` may answer the first question of a
+    customer with very many lots without loading them.
     """
 
     __slots__ = ("_active", "_load", "_lots", "_touched", "latest_created_at", "no_expiry_before", "open_points")

@@ -85,6 +85,13 @@ def parse_points(text: str, what: str = "points") -> int:
     return int(text)
 
 
+def parse_count(text: str, what: str) -> int:
+    """How many of something, from 1."""
+    if not re.fullmatch(_WHOLE, text) or int(text) < 1:
+        raise InvalidValue(f"{text!r} is not a number of {what}.", "Write a whole number from 1.")
+    return int(text)
+
+
 def parse_decimal(text: str, what: str) -> Decimal:
     """A decimal such as ``29.33``, read as a decimal and never as a float; not negative."""
     if not re.fullmatch(_DECIMAL, text) or len(text) > 40:

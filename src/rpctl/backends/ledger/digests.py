@@ -26,11 +26,16 @@ def fingerprint(secret: bytes, canonical: str) -> bytes:
 
 
 def entry_digest(salt: bytes, *fields: str | int | bytes | None) -> bytes:
-    """The digest of an entry's fields in their fixed order; no text among them can contain NUL."""
-    text = "\0".join(
-        [field.hex() if isinstance(field, bytes) else "" if field is None else str(field) for field in fields]
-    )
+    """The digest of an entry's fields in their fixed order. No text among them can contain NUL or SOH, which
+    part the fields and stand for what is not there."""
+    text = "\0".join([_text(field) for field in fields])
     return blake2b(text.encode(), digest_size=ENTRY_DIGEST_SIZE, salt=salt, person=b"rpctl entry").digest()
+
+
+def _text(field: str | int | bytes | None) -> str:
+    if isinstance(field, bytes):
+        return field.hex()
+    return "\x01" if field is None else str(field)
 
 
 def entry_id(key: bytes) -> str:

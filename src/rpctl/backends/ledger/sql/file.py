@@ -60,7 +60,7 @@ def open_file(path: Path, *, write: bool, migrations: Sequence[str] = MIGRATIONS
 
 def is_writable(path: Path) -> bool:
     """Whether the system lets us write the ledger, and beside it, where SQLite keeps its log."""
-    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return all(os.access(place, os.W_OK, effective_ids=True) for place in (path, path.parent))
 
 
 def open_untouched(path: Path) -> sqlite3.Connection:

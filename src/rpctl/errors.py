@@ -16,7 +16,6 @@
     |  |- InvalidFile              a CSV or document that was given
     |  |- InvalidConfig            the configuration file, a profile or RPCTL_* variable
     |  `- LedgerUnusable           not a ledger, newer than this program, or not writable
-    |- LedgerUnsound           3   ``ledger verify`` found something
     |- Temporary              75   the same command later goes on
     |  |- LedgerBusy, StorageFull, OutputLost
     `- Interrupted           130   Ctrl-C
@@ -273,14 +272,6 @@ class LedgerUnusable(InvalidInput):
 
 
 # -- 3, 75, 130 -------------------------------------------------------------------------------------------
-
-
-class LedgerUnsound(RpctlError):
-    """``ledger verify`` found entries that break an invariant; its output says which."""
-
-    code = "ledger_unsound"
-    exit_status = 3
-    default_hint = "Keep the file as it is and restore the last good backup into another one."
 
 
 class Temporary(RpctlError):

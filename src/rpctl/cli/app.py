@@ -129,6 +129,8 @@ def _run(argv: Sequence[str], session: Session) -> int:
         return answer or 0
     from rpctl.render.output import show, show_bare
 
+    if answer.bare and session.flags.get("fields"):
+        raise UsageError("--fields is of no use here: the answer is a bare value.", "Leave it out.")
     if answer.bare:
         show_bare(answer, session.terminal)
     elif not (answer.written and session.terminal.quiet):

@@ -14,8 +14,17 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_NUMBERS: Final = ("rows", "applied", "alreadyApplied", "skipped", "refused")
-_MORE: Final = ("expiredOnArrival", "unknown", "pointsAdded", "pointsRedeemed", "durationS", "rowsPerS", "rejectsFile")
+_NUMBERS: Final = {"rows": None, "applied": None, "alreadyApplied": "already", "refused": None}
+_MORE: Final = (
+    "skipped",
+    "expiredOnArrival",
+    "unknown",
+    "pointsAdded",
+    "pointsRedeemed",
+    "durationS",
+    "rowsPerS",
+    "rejectsFile",
+)
 
 
 @app.command(name="list")
@@ -31,9 +40,9 @@ def list_(ctx: typer.Context) -> View:
         Column("run"),
         Column("startedAt", title="started (UTC)", brief=brief_moment),
         Column("finishedAt", title="finished (UTC)", brief=brief_moment),
-        Column("file"),
+        Column("file", vital=True),
     ]
-    columns += [Column(name, number=True) for name in _NUMBERS]
+    columns += [Column(name, number=True, title=title) for name, title in _NUMBERS.items()]
     columns += [Column(name, shown=False) for name in _MORE]
     return View(session.backend.runs(), columns)
 

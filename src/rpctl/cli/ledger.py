@@ -123,7 +123,8 @@ def export(ctx: typer.Context) -> views.View:
     $ rpctl ledger export -o csv > entries.csv
     $ rpctl ledger export -o jsonl | jq 'select(.type == "redeemed")'
 
-    Streams; the whole ledger as plain text, should you ever want to leave.
+    Streams, and shows one moment's state however long it takes. Redeem options, coupons and the program have
+    commands of their own; a backup holds everything.
     """
     from rpctl.backends.ledger import upkeep
 

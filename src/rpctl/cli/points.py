@@ -233,6 +233,8 @@ def reverse(
 
     session: Session = ctx.obj
     customer_id, entry_id = parse_id(customer), parse_id(entry, "entry id")
+    if set(entry_id) <= set("0123456789abcdefABCDEF-"):
+        entry_id = entry_id.lower()  # or the same reversal, pasted in capitals, would be another request
     if len(entry_id) < WHOLE_ID:
         entry_id = session.backend.summary(customer_id).find(entry_id).id
     change = Reverse(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rpctl.domain.redeem_options import RedeemOption, merge
-from rpctl.domain.values import NEVER, format_instant, parse_decimal, parse_id, parse_points, parse_when
+from rpctl.domain.values import NEVER, format_instant, parse_count, parse_decimal, parse_id, parse_points, parse_when
 from rpctl.errors import InvalidFile, InvalidValue, OptionNotFound, StaleVersion, UsageError
 from rpctl.render import views
 
@@ -28,8 +28,8 @@ Percent = Annotated[str | None, typer.Option(metavar="0-100", help="A coupon for
 Amount = Annotated[str | None, typer.Option(metavar="AMOUNT", help="A coupon for a fixed amount, with --currency.")]
 Currency = Annotated[str | None, typer.Option(metavar="CODE", help="ISO 4217, such as EUR.")]
 FreeShipping = Annotated[bool, typer.Option("--free-shipping", help="A coupon for free shipping.")]
-MaxRedemptions = Annotated[int | None, typer.Option(metavar="N", help="How often a coupon works; -1: no limit.")]
-PerCustomer = Annotated[int | None, typer.Option(metavar="N", help="How often for one customer; -1: no limit.")]
+MaxRedemptions = Annotated[str | None, typer.Option(metavar="N", help="How often a coupon works; -1: no limit.")]
+PerCustomer = Annotated[str | None, typer.Option(metavar="N", help="How often for one customer; -1: no limit.")]
 ValidFrom = Annotated[str | None, typer.Option(metavar="WHEN", help="From when the coupon works.")]
 ValidUntil = Annotated[str | None, typer.Option(metavar="WHEN", help="Until when the coupon works.")]
 MinOrder = Annotated[str | None, typer.Option(metavar="AMOUNT", help="Smallest order, with --currency.")]
@@ -101,6 +101,9 @@ def create(
     document = merge(_read(session, from_) if from_ else {}, changes)
     if "coupon" in document and isinstance(document["coupon"], dict):
         document["coupon"].setdefault("name", document.get("name"))
+    for flag, value in (("--name", name), ("--points", points)):
+        if not from_ and value is None:
+            raise UsageError(f"{flag} is missing.", 'rpctl options create --name "10 %" --points 90 --percent 10')
     if not from_ and "coupon" not in document:
         raise UsageError("A redeem option needs a coupon.", "Add --percent 10, or --amount 10 --currency EUR.")
     return _view([session.writing(_FIELDS).create_option(document)], written=True)
@@ -124,7 +127,7 @@ def update(
     min_order: MinOrder = None,
     from_: From = None,
     if_version: Annotated[
-        int | None, typer.Option("--if-version", metavar="N", help="Only if the option still has this version.")
+        str | None, typer.Option("--if-version", metavar="N", help="Only if the option still has this version.")
     ] = None,
 ) -> views.View:
     """Change what is named; the rest stays, fields that rpctl does not know included.
@@ -141,7 +144,7 @@ def update(
     if not changes and not from_:
         raise UsageError("Nothing to change.", "Name what to change, e.g. --points 80.")
     whole = _read(session, from_) if from_ else current.document
-    known = if_version if if_version is not None else _version_of(whole, current.version)
+    known = parse_count(if_version, "versions") if if_version is not None else _version_of(whole, current.version)
     if known != current.version:
         raise StaleVersion(
             f"Redeem option {option_id} is at version {current.version}; the update was made from version {known}.",
@@ -203,7 +206,7 @@ def _changes(session: Session, given: Mapping[str, Any], current: RedeemOption |
         ("max_redemptions_per_customer", "maxRedemptionsPerCustomer"),
     ):
         if given[name] is not None:
-            coupon[field] = given[name]
+            coupon[field] = _limit(given[name])
     restrictions = _restrictions_of(session, given)
     for money in (coupon.get("discountAbsolute"), restrictions.get("minOrderValue")):
         if money:
@@ -247,6 +250,10 @@ def _currency(option: RedeemOption | None) -> str | None:
     coupon = (option.document.get("coupon") if option else None) or {}
     found = (coupon.get("discountAbsolute") or {}).get("currency")
     return found or ((coupon.get("restrictions") or {}).get("minOrderValue") or {}).get("currency")
+
+
+def _limit(text: str) -> int:
+    return -1 if text == "-1" else parse_count(text, "redemptions")
 
 
 def _number(text: str, what: str) -> int | float:

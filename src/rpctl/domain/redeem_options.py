@@ -6,6 +6,7 @@ changing and writing back. Nothing here mutates a document that was passed in.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from copy import deepcopy
@@ -14,15 +15,16 @@ from decimal import Decimal
 from math import inf
 from typing import Any, TypeGuard
 
-from rpctl.domain.values import MAX_POINTS, parse_instant
+from rpctl.domain.values import MAX_POINTS, Instant, parse_instant
 from rpctl.errors import InvalidValue, NotExchangeable
 
 Document = Mapping[str, Any]
 
 DISCOUNT_TYPES = ("PERCENT", "ABSOLUTE", "FREE_SHIPPING")
-READ_ONLY = ("id", "metadata", "pointsAfterCoupon")
-COUPON_READ_ONLY = ("code", "status", "redemptionCount")
+READ_ONLY = ("id", "metadata")
+COUPON_READ_ONLY = ("code", "status")
 
+_SHOWN_LENGTH = 60
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -81,7 +83,7 @@ def check_coupon(coupon: Any) -> dict[str, Any]:
     _text(checked, "name", required=True, path="coupon.")
     kind = checked.get("discountType")
     if kind not in DISCOUNT_TYPES:
-        raise InvalidValue(f"coupon.discountType is {kind!r}.", f"Allowed are {', '.join(DISCOUNT_TYPES)}.")
+        raise InvalidValue(f"coupon.discountType is {_shown(kind)}.", f"Allowed are {', '.join(DISCOUNT_TYPES)}.")
     _discount(checked, kind)
     anonymous = checked.setdefault("allowAnonymous", False)
     if not isinstance(anonymous, bool):
@@ -101,8 +103,9 @@ def check_coupon(coupon: Any) -> dict[str, Any]:
     return checked
 
 
-def check_exchangeable(option: RedeemOption) -> None:
-    """Only PERCENT and ABSOLUTE coupons can be had for points (``ledger.md`` rule 7). Raises `NotExchangeable`."""
+def check_exchangeable(option: RedeemOption, customer_id: str, now: Instant) -> None:
+    """Only PERCENT and ABSOLUTE coupons can be had for points (``ledger.md`` rule 7), and only ones that this
+    customer can still use: no points are taken for nothing. Raises `NotExchangeable`."""
     coupon = option.document.get("coupon")
     if not isinstance(coupon, Mapping):
         raise NotExchangeable(f"Redeem option {option.id} has no coupon to exchange points for.")
@@ -110,6 +113,18 @@ def check_exchangeable(option: RedeemOption) -> None:
         raise NotExchangeable(
             f"Redeem option {option.id} is for a {coupon.get('discountType')} coupon; "
             "points are exchanged for PERCENT and ABSOLUTE coupons only."
+        )
+    restrictions = coupon.get("restrictions") or {}
+    until = restrictions.get("validUntil")
+    if until is not None and parse_instant(until) <= now:
+        raise NotExchangeable(
+            f"The coupon of redeem option {option.id} was valid until {until}.",
+            "`rpctl options update ID --valid-until WHEN` gives it a later end.",
+        )
+    if restrictions.get("validFor") and customer_id not in restrictions["validFor"]:
+        raise NotExchangeable(
+            f"The coupon of redeem option {option.id} is not for customer {customer_id}.",
+            "Its restrictions.validFor names the customers who may have it.",
         )
 
 
@@ -145,7 +160,7 @@ def _discount(coupon: dict[str, Any], kind: str) -> None:
     if kind != "ABSOLUTE" and absolute is not None:
         raise InvalidValue(f"coupon.discountAbsolute does not go with discountType {kind}.")
     if kind == "PERCENT" and not (_is_number(percentage) and 0 <= percentage <= 100):
-        raise InvalidValue(f"coupon.discountPercentage is {percentage!r}; it is a number from 0 to 100.")
+        raise InvalidValue(f"coupon.discountPercentage is {_shown(percentage)}; it is a number from 0 to 100.")
     if kind == "ABSOLUTE":
         _money(absolute, "coupon.discountAbsolute")
 
@@ -179,21 +194,32 @@ def _money(value: Any, path: str) -> None:
         raise InvalidValue(f"{path} is an object with an amount of 0 or more and a currency.")
     if not isinstance(value.get("currency"), str) or not _CURRENCY.fullmatch(value["currency"]):
         raise InvalidValue(
-            f"{path}.currency is {value.get('currency')!r}; it is an ISO 4217 code.", "Write it like EUR."
+            f"{path}.currency is {_shown(value.get('currency'))}; it is an ISO 4217 code.", "Write it like EUR."
         )
 
 
 def _text(document: Document, name: str, *, required: bool = False, path: str = "") -> None:
     value = document.get(name)
-    if value is None and not required:
-        return
-    if not isinstance(value, str) or (required and not value.strip()):
-        raise InvalidValue(f"{path}{name} is {value!r}; it is text" + (" and required." if required else "."))
+    if value is None or value == "":
+        _refuse_missing(name, path, required=required)
+    elif not isinstance(value, str) or (required and not value.strip()):
+        raise InvalidValue(f"{path}{name} is {_shown(value)}; it is text.")
 
 
 def _whole(document: Document, name: str, least: int, most: int, *, required: bool = False, path: str = "") -> None:
     value = document.get(name)
-    if value is None and not required:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise InvalidValue(f"{path}{name} is {value!r}; it is a whole number from {least} to {most}.")
+    if value is None:
+        _refuse_missing(name, path, required=required)
+    elif not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise InvalidValue(f"{path}{name} is {_shown(value)}; it is a whole number from {least} to {most}.")
+
+
+def _refuse_missing(name: str, path: str, *, required: bool) -> None:
+    if required:
+        raise InvalidValue(f"The redeem option has no {path}{name}.", f"Add {path}{name}; it is required.")
+
+
+def _shown(value: Any) -> str:
+    """A value as it stands in the document, not as Python has it."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"

@@ -91,12 +91,9 @@ def number(value: int) -> View:
     return View((value,), many=False, bare=True)
 
 
-def record(document: Document, *, hidden: Sequence[str] = (), written: bool = False, exit_status: int = 0) -> View:
+def record(document: Document, *, written: bool = False, exit_status: int = 0) -> View:
     """One document whose fields are the columns."""
-    columns = [
-        Column(name, shown=name not in hidden and name != "schema", number=_is_number(value))
-        for name, value in document.items()
-    ]
+    columns = [Column(name, shown=name != "schema", number=_is_number(value)) for name, value in document.items()]
     return View((document,), columns, many=False, written=written, exit_status=exit_status)
 
 

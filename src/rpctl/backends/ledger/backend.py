@@ -148,13 +148,14 @@ class LedgerBackend:
 
     def delete_customer(self, customer_id: str) -> Tombstone:
         """See the port; the text is overwritten in the file and in its log."""
-        store, _ = self.tables(write=True)
+        store, catalog = self.tables(write=True)
         with store.transaction(write=True):
             customer = store.customers_by_id([customer_id]).get(customer_id)
             if customer is None:
                 raise _unknown(customer_id)
             origin = store.origin(self.setting.who, self.setting.version, None)
             counts = store.erase_customer(customer.seq, self.setting.clock(), origin)
+            catalog.forget(customer_id, f"deleted-{self.setting.random_bytes(8).hex()}", self.setting.clock())
         with file.translated(self.path):
             store.truncate_log()
         from rpctl.backends.port import Tombstone
@@ -172,11 +173,13 @@ class LedgerBackend:
     def create_option(self, document: Document) -> RedeemOption:
         """See the port; an id in the document is kept, otherwise one is made."""
         from rpctl.domain.redeem_options import check_option
+        from rpctl.domain.values import parse_id
 
         option = check_option(document)
         option_id = document.get("id") or self.setting.random_bytes(12).hex()
-        if not isinstance(option_id, str) or not option_id.isprintable():
+        if not isinstance(option_id, str):
             raise InvalidValue(f"id is {option_id!r}; it is text.")
+        parse_id(option_id, "option id")
         store, catalog = self.tables(write=True)
         with store.transaction(write=True):
             catalog.insert_option(option_id, option, self.setting.clock())

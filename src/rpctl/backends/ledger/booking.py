@@ -182,7 +182,7 @@ class Booking:
     def _exchange(self, change: RedeemPoints) -> tuple[Outcome, int]:
         assert change.option_id is not None
         option = self._catalog.option(change.option_id)
-        check_exchangeable(option)
+        check_exchangeable(option, change.customer_id, self._now)
         prefix = self._program(change.site_code).code_prefix
         outcome, seq = self._redeem(change, option.points)
         code = self._sources.coupon_code()

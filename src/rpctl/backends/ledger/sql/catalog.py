@@ -80,6 +80,25 @@ class Catalog:
         document = json.loads(text)
         return Coupon(code, option_id, document.get("issuedTo", ""), document)
 
+    def forget(self, customer_id: str, stand_in: str, now: Instant) -> None:
+        """Puts ``stand_in`` in a deleted customer's place wherever an option or coupon names the customer.
+
+        A name in ``validFor`` is not just taken out: a list without names would open the coupon to everybody.
+        """
+        needle = _dump(customer_id)
+        for table, name in (("redeem_options", "id"), ("coupons", "code")):
+            sql = f"SELECT {name}, document FROM {table} WHERE instr(document, ?)"  # noqa: S608
+            for key, text in self.connection.execute(sql, (needle,)).fetchall():
+                document = json.loads(text)
+                forgotten = _without(document, customer_id, stand_in)
+                if forgotten == document:
+                    continue
+                sql = f"UPDATE {table} SET document = ? WHERE {name} = ?"  # noqa: S608
+                self.connection.execute(sql, (_dump(forgotten), key))
+                if table == "redeem_options":
+                    sql = "UPDATE redeem_options SET version = version + 1, modified_at = ? WHERE id = ?"
+                    self.connection.execute(sql, (now, key))
+
     # -- programs --------------------------------------------------------------------------------------
 
     def program(self, site_code: str) -> Program:
@@ -134,8 +153,20 @@ class Catalog:
         return _run(found[0])
 
 
-def _dump(document: Document) -> str:
+def _dump(document: Document | str) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def _without(document: Any, customer_id: str, stand_in: str) -> Any:
+    """The document with ``issuedTo`` and ``validFor`` naming the stand-in in the customer's place."""
+    if not isinstance(document, dict):
+        return document
+    changed = {name: _without(value, customer_id, stand_in) for name, value in document.items()}
+    if changed.get("issuedTo") == customer_id:
+        changed["issuedTo"] = stand_in
+    if isinstance(names := changed.get("validFor"), list):
+        changed["validFor"] = [stand_in if name == customer_id else name for name in names]
+    return changed
 
 
 def _option(row: tuple[Any, ...]) -> RedeemOption:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from rpctl.backends.ledger.digests import entry_id
+from rpctl.backends.ledger.digests import KEY_SIZE, entry_id
 from rpctl.backends.ledger.sql.balances import Balances
 from rpctl.backends.ledger.sql.file import translated
 from rpctl.domain.points import AddedPoints, Entry, RedeemedPoints, Summary, Use
@@ -76,6 +76,8 @@ class Entries(Balances):
             try:
                 key = bytes.fromhex(wanted.replace("-", ""))
             except ValueError:
+                return None
+            if len(key) != KEY_SIZE or entry_id(key) != wanted:
                 return None
             sql = f"SELECT {COLUMNS} FROM entries WHERE key = ? AND customer = ? AND id IS NULL"  # noqa: S608
             row = self.connection.execute(sql, (key, customer)).fetchone()

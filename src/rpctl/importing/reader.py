@@ -23,6 +23,8 @@ from rpctl.errors import InvalidFile, InvalidValue, StorageFull
 from rpctl.importing.columns import known_names
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+_BOM: Final = "\ufeff"
+_NO_HEADER: Final = b"no header\x1e"  # like no row that is hashed: those begin with a digit
 _MAX_LINE_LENGTH: Final = 1 << 20
 _LOOK_AHEAD_BYTES: Final = 1 << 16
 _SAVE_AS_UTF8: Final = "Save it as UTF-8, or name its encoding with --encoding, for example --encoding cp1252."
@@ -32,7 +34,8 @@ _SAVE_AS_UTF8: Final = "Save it as UTF-8, or name its encoding with --encoding, 
 class Content:
     """What a file holds: the digest of its parsed cells and the number of its rows, header aside.
 
-    The digest is the same for the same cells in another encoding, with other line ends or another delimiter.
+    The digest is the same for the same cells in another encoding, with other line ends or another delimiter. Of
+    what was typed nothing is in it, names for the columns of a file without a header line included.
     """
 
     digest: bytes
@@ -71,16 +74,19 @@ class Source:
     def content(self, on_progress: Callable[[int], None] | None = None) -> Content:
         """Reads everything once. Raises as `rows` does; ``on_progress`` gets the number of rows so far."""
         digest = blake2b(digest_size=16, person=b"rpctl rows")
-        digest.update(_unambiguous(self.header))
+        digest.update(self._hashed(1, self.header) if self._has_header_row else _NO_HEADER)
         count = 0
         for count, (line, row) in enumerate(self.rows(), 1):
-            try:
-                digest.update(_unambiguous(row))
-            except UnicodeEncodeError:
-                raise InvalidFile(f"{self.name}, line {line}: this is not text.", _SAVE_AS_UTF8) from None
+            digest.update(self._hashed(line, row))
             if on_progress and count % 50_000 == 0:
                 on_progress(count)
         return Content(digest.digest(), count)
+
+    def _hashed(self, line: int, row: Sequence[str]) -> bytes:
+        try:
+            return _unambiguous(row)
+        except UnicodeEncodeError:
+            raise InvalidFile(f"{self.name}, line {line}: this is not text.", _SAVE_AS_UTF8) from None
 
     def find_header(self, mapping: Mapping[str, str], delimiter: str | None) -> None:
         """Settles delimiter and header: of the delimiters the one that yields the most known names.
@@ -130,6 +136,8 @@ class Source:
         try:
             while line := text.readline(_MAX_LINE_LENGTH):
                 number += 1
+                if number == 1:  # a typed encoding leaves it in: utf8, utf-16-le
+                    line = line.removeprefix(_BOM)
                 if "\0" in line:
                     raise InvalidFile(f"{self.name}, line {number}: this is not text.", _SAVE_AS_UTF8)
                 if len(line) == _MAX_LINE_LENGTH:

@@ -231,6 +231,14 @@ def test_a_resave_by_a_spreadsheet_is_the_same_file(desk: Desk) -> None:
     assert desk.notes == ["The delimiter is a semicolon."]
 
 
+def test_a_file_without_a_header_counts_once_whatever_its_columns_are_called(desk: Desk) -> None:
+    text = "C1,10\nC1,10\n"
+    assert counts(desk.run(text, columns=("customer_id", "points"))) == {"rows": 2, "applied": 2}
+    assert counts(desk.run(text, columns=("Customer_ID", "points"))) == {"rows": 2, "alreadyApplied": 2}
+    assert counts(desk.run(text, columns=("email", "order_value"))) == {"rows": 2, "refused": 2}
+    assert (desk.codes(), desk.balances()) == (["key_reused"] * 2, {"C1": 20})
+
+
 def test_points_that_are_past_their_validity_are_counted(desk: Desk) -> None:
     text = "customer_id,points,created_at,valid_until\nC1,10,2024-01-01,2025-01-01\n"
     assert counts(desk.run(text)) == {"rows": 1, "applied": 1, "expiredOnArrival": 1}

@@ -34,6 +34,8 @@ def path(tmp_path: Path) -> Path:
         (b"\xfe\xff" + ROWS.encode("utf-16-be"), None),
         (ROWS.encode("cp1252"), "cp1252"),
         (ROWS.encode("utf-16-le"), "utf-16-le"),
+        (ROWS.encode("utf-8-sig"), "UTF8"),
+        (b"\xff\xfe" + ROWS.encode("utf-16-le"), "utf-16-le"),
         (ROWS.replace("\n", "\r\n").encode(), None),
         (ROWS.replace("\n", "\r").encode(), None),
         (ROWS.rstrip().encode(), None),
@@ -165,3 +167,21 @@ def test_a_file_without_a_header_line_takes_the_names_that_were_typed(path: Path
     with open_source(path, "f", columns=["customer_id", "points"]) as source:
         assert (source.delimiter, source.header) == (";", ["customer_id", "points"])
         assert list(source.rows()) == [(1, ["C1", "5"])]
+
+
+def test_the_digest_knows_nothing_of_the_names_that_were_typed(path: Path) -> None:
+    path.write_text("C1,5\n")
+    digests = set()
+    for columns in (["customer_id", "points"], ["Customer_Id", "points"], ["email", "order_value"]):
+        with open_source(path, "f", columns=columns) as source:
+            digests.add(source.content().digest)
+    assert len(digests) == 1
+    path.write_text("customer_id,points\nC1,5\n")
+    with open_source(path, "f") as source:
+        assert source.content().digest not in digests
+
+
+def test_a_header_that_is_no_text_is_refused(path: Path) -> None:
+    path.write_bytes(b"customer_id,points,+2AA-\nC1,5,x\n")
+    with open_source(path, "points.csv", encoding="utf-7") as source, pytest.raises(InvalidFile, match="line 1"):
+        source.content()

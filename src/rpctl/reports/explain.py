@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rpctl.domain.expiries import SumsByExpiry
 from rpctl.domain.points import AddedPoints, Entry, Summary, Use
 from rpctl.domain.values import Instant
 
@@ -47,19 +48,20 @@ def explain(summary: Summary, now: Instant) -> Explanation:
 
 
 def _first_mismatch(summary: Summary) -> Mismatch | None:
-    left: dict[str, int] = {}
     until = {lot.id: lot.valid_until for lot in summary.added}
+    sums = SumsByExpiry(until.values())
+    recorded: set[str] = set()
     draws = _draws(summary)
     for entry in summary.entries():
         if isinstance(entry, AddedPoints):
-            left[entry.id] = entry.points
-        else:
-            for lot_id, use in draws.get(entry.id, ()):
-                if use.points is not None and lot_id in left:
-                    left[lot_id] -= use.points
-            if any(use.points is None for _, use in draws.get(entry.id, ())):
+            recorded.add(entry.id)
+            sums.add(entry.valid_until, entry.points)
+        for lot_id, use in draws.get(entry.id, ()):
+            if use.points is None:
                 return None  # the backend does not say how much each lot gave: nothing to recompute from
-        expected = sum(points for lot_id, points in left.items() if until[lot_id] > entry.created_at)
+            if lot_id in recorded:
+                sums.add(until[lot_id], -use.points)
+        expected = sums.later_than(entry.created_at)
         if expected != entry.all_points_after_creation:
             return Mismatch(entry, entry.all_points_after_creation, expected)
     return None

@@ -32,9 +32,8 @@ name (`Problem.rule`), a customer's rules first:
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +41,7 @@ from rpctl.backends.ledger.digests import entry_digest, entry_id
 from rpctl.backends.ledger.sql import audit as sql
 from rpctl.backends.ledger.sql.entries import ADDED, ERASED, REDEEMED, EntryRow
 from rpctl.backends.ledger.sql.file import integrity
+from rpctl.domain.expiries import SumsByExpiry
 from rpctl.domain.values import Instant, format_instant
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class _Living:
     # -- sums over the entries -------------------------------------------------------------------------
 
     def _balances(self) -> Iterator[Problem]:
-        sums = _SumsByExpiry(_valid_until(lot) for lot in self._lots.values())
+        sums = SumsByExpiry(_valid_until(lot) for lot in self._lots.values())
         early: defaultdict[int, int] = defaultdict(int)  # uses of lots that are recorded only later
         recorded: set[int] = set()
         negative: tuple[EntryRow, int] | None = None
@@ -307,34 +307,6 @@ class _Living:
         if longest is not None and _valid_until(row) != longest:
             message = f"It does not live as long as the longest-lived lot of entry {redemption.entry_id}."
             yield self._problem(row, "reversal_validity_wrong", message)
-
-
-class _SumsByExpiry:
-    """Points by the moment they expire, with the sum of all that expire after some moment.
-
-    A Fenwick tree: both take logarithmic time, so that a customer with a hundred thousand entries is checked
-    in a second and not in an hour.
-    """
-
-    def __init__(self, moments: Iterable[Instant]) -> None:
-        self._moments = sorted(set(moments))
-        self._tree = [0] * (len(self._moments) + 1)
-        self._total = 0
-
-    def add(self, moment: Instant, points: int) -> None:
-        self._total += points
-        at = bisect_left(self._moments, moment) + 1
-        while at < len(self._tree):
-            self._tree[at] += points
-            at += at & -at
-
-    def later_than(self, moment: Instant) -> int:
-        expired = 0
-        at = bisect_right(self._moments, moment)
-        while at:
-            expired += self._tree[at]
-            at &= at - 1
-        return self._total - expired
 
 
 def _is_whole(row: EntryRow) -> bool:

@@ -55,7 +55,7 @@ $ rpctl points import data/cdnow-orders-sample.csv --map order_value=amount --ma
 
 # The same command again changes nothing: every row has a key, and a key counts once.
 $ rpctl points import data/cdnow-orders-sample.csv --map order_value=amount --map created_at=order_date --ignore-extra -o tsv --fields applied,alreadyApplied,refused,pointsAdded
-note: every row is in already; nothing was changed
+note: every row is in already or earns nothing; nothing was changed
 applied	alreadyApplied	refused	pointsAdded
 0	6911	0	0
 $ rpctl imports list --fields rows,applied,alreadyApplied,skipped

@@ -36,11 +36,17 @@ class Backend(Protocol):
     capabilities: frozenset[str]
     """Names of what this backend can do beyond points: ``options``, ``program``, ``exchange``, ``customers``."""
 
-    def apply(self, changes: Sequence[Change], *, run: str | None = None, entries: bool = True) -> list[Outcome]:
+    def apply(
+        self, changes: Sequence[Change], *, run: str | None = None, entries: bool = True, all_or_nothing: bool = False
+    ) -> list[Outcome]:
         """Applies the changes in their order, each exactly once by its key; an outcome for each, in order.
 
         What a rule refuses is a `Refused` outcome and never an exception, so that one bad change harms no
         other. ``run`` is the import run they belong to; with ``entries=False`` the outcomes carry no entry.
+
+        With ``all_or_nothing`` nothing at all is written where a change is refused; the outcomes then tell what
+        each would have come to, without entries. An order value that earns nothing (`EarnsNothing`) does not
+        count as refused in this: nothing is the right amount for it.
         """
         ...
 

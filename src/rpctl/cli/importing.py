@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rpctl.errors import InvalidFile, ReadOnlyProfile, UsageError
-from rpctl.importing.report import name_as_text
+from rpctl.importing.report import Report, name_as_text
 from rpctl.importing.run import ImportOptions, Listener, import_file
 from rpctl.render.views import Document, View, record
 
@@ -83,11 +83,29 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
     if report.refused:
         kept = f"; they are in {document['rejectsFile']}" if document["rejectsFile"] else ""
         session.terminal.warn(f"refused: {report.refused} of {report.rows} rows{kept}")
-    if report.already_applied and not report.applied and not report.refused:
-        session.terminal.note("every row is in already; nothing was changed")
+    if report.overtaken_at_line is not None:
+        session.terminal.warn(_overtaken(report))
+    if report.already_applied and not (report.applied or report.refused or report.unknown):
+        nothing = " or earns nothing" if report.skipped else ""
+        session.terminal.note(f"every row is in already{nothing}; nothing was changed")
     if wanted.dry_run:
         session.terminal.note("dry run: nothing was changed")
     return _report(document, report.exit_status)
+
+
+def _overtaken(report: Report) -> str:
+    """What became of ``--strict`` when others changed the ledger between the rehearsal and the application."""
+    if not report.applied:
+        return (
+            "nothing was applied: others changed the ledger after every row had passed the rehearsal. "
+            "The same command tries again"
+        )
+    return (
+        "--strict was not kept: others changed the ledger after every row had passed the rehearsal. "
+        f"{report.applied:,} rows before line {report.overtaken_at_line} were applied (run {report.run}), none from "
+        "there on. Leave the file as it is, or they count again: the same command goes on when every row passes, and "
+        "without --strict it applies those that do"
+    )
 
 
 def _report(document: Document, exit_status: int) -> View:

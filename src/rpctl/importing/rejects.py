@@ -16,7 +16,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import IO, Any, Final
 
-from rpctl.errors import InvalidFile, OutputExists, StorageFull
+from rpctl.errors import InvalidFile, OutputExists, OutputLost, StorageFull
 from rpctl.importing.columns import REJECT_COLUMNS, Columns, squeeze
 from rpctl.importing.reader import Source
 
@@ -96,7 +96,7 @@ class RejectsFile:
     def place(self) -> Path | None:
         """Puts the file, 0600, in its place, unless it is there already; None where nothing was rejected.
 
-        Raises `OutputExists`, `StorageFull`, `InvalidFile`.
+        Raises `OutputExists`, `StorageFull`, `OutputLost`.
         """
         if self._text is None:
             return None
@@ -145,12 +145,13 @@ class RejectsFile:
         self._writer = csv.writer(_Lines(self._text), delimiter=self._source.delimiter)
         self._writer.writerow(self._header)
 
-    def _failure(self, error: OSError) -> InvalidFile | StorageFull:
+    def _failure(self, error: OSError) -> OutputLost | StorageFull:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return StorageFull(f"The disk is full: the rejected rows do not fit into {self.path.parent}.")
         why = os.strerror(error.errno or 0)
-        return InvalidFile(
-            f"The rejected rows cannot be written to {self.path}: {why}.", "--rejects PATH names another."
+        return OutputLost(
+            f"The rejected rows cannot be written to {self.path}: {why}.",
+            "Run the same command with --rejects PATH: what is in counts once, and the refused rows go there.",
         )
 
 

@@ -20,11 +20,13 @@ def name_as_text(path: str | Path) -> str:
 @dataclass(slots=True)
 class Report:
     """The counts of a run. Every row that was looked at is in one of ``applied``, ``already_applied``,
-    ``skipped``, ``refused`` and ``unknown``.
+    ``skipped``, ``refused`` and ``unknown``, unless a strict run did not apply it for another row's sake.
 
     ``run``: its id, None where nothing was recorded (a dry run, a strict run that applied nothing);
     ``skipped``: order values that earn no whole point; ``expired_on_arrival``: those of the applied whose
     validity was over already; ``stopped_at_line``: the line after which ``max_errors`` ended the run;
+    ``overtaken_at_line``: the line from which on a strict run applied nothing, because others changed the ledger
+    after its rehearsal and a row was refused that had passed;
     ``started_at``, ``ended_at``: milliseconds since 1970; ``rejects_file``: None where nothing was refused.
     """
 
@@ -44,6 +46,7 @@ class Report:
     ended_at: Instant | None = None
     rejects_file: Path | None = None
     stopped_at_line: int | None = None
+    overtaken_at_line: int | None = None
 
     @property
     def exit_status(self) -> int:

@@ -17,7 +17,16 @@ from rpctl.backends.port import Backend, ImportRuns
 from rpctl.domain.changes import AddPoints, RedeemPoints
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused
 from rpctl.domain.values import Instant
-from rpctl.errors import EarnsNothing, InvalidFile, InvalidValue, KeyReused, RpctlError
+from rpctl.errors import (
+    EarnsNothing,
+    InvalidFile,
+    InvalidValue,
+    KeyReused,
+    LedgerBusy,
+    OutputExists,
+    OutputLost,
+    RpctlError,
+)
 from rpctl.importing.columns import Columns, check_fields, understand
 from rpctl.importing.plan import Grammar, Planner, Reject
 from rpctl.importing.reader import DELIMITERS, Content, Source, open_source
@@ -35,7 +44,7 @@ class ImportOptions:
     ``map``: field -> column name; ``set``: field -> cell of every row; ``ignore_extra``: leave unknown columns
     out; ``delimiter``, ``encoding``: None = found; ``columns``: names for a file without a header line;
     ``zone``: of dates without an offset; ``site_code``: where a row names none; ``dry_run``: change nothing;
-    ``strict``: apply all or nothing; ``max_errors``: stop when that many rows are refused, from 1;
+    ``strict``: apply nothing where a row is refused; ``max_errors``: stop when that many rows are refused, from 1;
     ``rejects``: where refused rows go, None = beside the file; ``decimal_comma``, ``date_format``: see
     `rpctl.importing.plan.Grammar`.
     """
@@ -87,9 +96,14 @@ def import_file(
     free and carries it in the rejects file, so that it goes through once it is corrected; the original row,
     met again afterwards, is refused as ``key_reused`` and never counted twice.
 
+    A strict run whose rehearsal meets a refusal applies nothing. Where others change the ledger between rehearsal
+    and application, so that a row is refused after all, nothing of its batch (`BATCH_ROWS`) is applied and the run
+    stops there, unfinished (`Report.overtaken_at_line`): of a file of one batch nothing at all is.
+
     Raises `InvalidFile` for a file that is unusable as a whole, `InvalidValue` for options that are, and
-    `OutputExists` where other rejects are in the way, all before anything is applied; the backend's errors and
-    KeyboardInterrupt at any time, with the run recorded as unfinished.
+    `OutputExists` where other rejects are in the way, all before anything is applied. At any time: `InvalidFile`
+    where the file is changed meanwhile, `OutputLost` where the rejects cannot be written, the backend's errors,
+    and KeyboardInterrupt, with the run recorded as unfinished; errors tell how many rows are in.
     """
     listener = listener or Listener()
     if options.max_errors is not None and options.max_errors < 1:
@@ -174,16 +188,18 @@ class _Job:
             runs.save_run(run, report.document(), None)
 
         try:
-            _Pass(self, backend, report, rejects, "applying", save).go()
-            self._end(report, rejects)
-            finished_at = None if report.stopped_at_line is not None else report.ended_at
-            runs.save_run(run, report.document(), finished_at)
-        except InvalidFile as error:
-            if report.rows:  # keys are derived from the whole file: another file's rows would count again
-                error.hint = (
-                    f"The first {report.rows} rows are in (run {run}). Bring the file back as it was and run the "
-                    "same command: they count once."
-                )
+            _Pass(self, backend, report, rejects, "applying", save, strict=self.options.strict).go()
+            try:
+                self._end(report, rejects)
+            except OutputExists as error:  # it came while rows were applied
+                raise OutputLost(
+                    error.message,
+                    "Run the same command with --rejects PATH: what is in counts once, and the refused rows go there.",
+                ) from error
+            whole = report.stopped_at_line is None and report.overtaken_at_line is None
+            runs.save_run(run, report.document(), report.ended_at if whole else None)
+        except RpctlError as error:
+            _tell_progress(error, report)
             raise
         finally:
             rejects.close()
@@ -208,7 +224,10 @@ class _Job:
 
 
 class _Pass:
-    """One way through the rows, on the backend itself or on a rehearsal."""
+    """One way through the rows, on the backend itself or on a rehearsal.
+
+    ``strict``: a batch with a refused row is not applied at all, and ends the pass.
+    """
 
     def __init__(
         self,
@@ -218,6 +237,8 @@ class _Pass:
         rejects: RejectsFile,
         phase: str,
         after_batch: Callable[[], None] = lambda: None,
+        *,
+        strict: bool = False,
     ) -> None:
         self._job = job
         self._backend = backend
@@ -225,9 +246,10 @@ class _Pass:
         self._rejects = rejects
         self._phase = phase
         self._after_batch = after_batch
+        self._strict = strict
 
     def go(self) -> None:
-        """Every row in the file's order, until there are too many errors."""
+        """Every row in the file's order, until there are too many errors, or in a strict pass one."""
         max_errors = self._job.options.max_errors
         plan, total = self._job.planner.plan, self._job.content.rows
         batch: list[_Row] = []
@@ -241,6 +263,8 @@ class _Pass:
             full = max_errors is not None and self._report.refused + batch_rejects >= max_errors
             if full or len(batch) >= size:
                 self._apply(batch)
+                if self._report.overtaken_at_line is not None:
+                    return
                 if max_errors is not None and self._report.refused >= max_errors:
                     self._report.stopped_at_line = line if ordinal < total else None
                     return
@@ -258,7 +282,15 @@ class _Pass:
 
     def _apply(self, batch: list[_Row]) -> None:
         changes = [row.planned for row in batch if not isinstance(row.planned, Reject)]
-        outcomes = self._backend.apply(changes, run=self._report.run, entries=False) if changes else []
+        if self._strict and len(changes) < len(batch):  # the rehearsal found no row like that
+            raise InvalidFile(f"{self._job.source.name} was changed while it was read.", "Run the command again.")
+        outcomes = (
+            self._backend.apply(changes, run=self._report.run, entries=False, all_or_nothing=self._strict)
+            if changes
+            else []
+        )
+        if self._strict and any(_is_refusal(outcome) for outcome in outcomes):
+            self._report.overtaken_at_line = batch[0].line
         self._report.rows += len(batch)
         decided = iter(outcomes)
         for row in batch:
@@ -272,6 +304,8 @@ class _Pass:
     def _count(self, row: _Row, change: AddPoints | RedeemPoints, outcome: Outcome) -> None:
         report = self._report
         if isinstance(outcome, Applied):
+            if report.overtaken_at_line is not None:
+                return  # it would have been
             report.applied += 1
             report.expired_on_arrival += outcome.expired_on_arrival
             if isinstance(change, AddPoints):
@@ -282,10 +316,10 @@ class _Pass:
             report.already_applied += 1
         elif not isinstance(outcome, Refused):
             report.unknown += 1
-        elif isinstance(outcome.error, EarnsNothing):
-            report.skipped += 1
-        else:
+        elif _is_refusal(outcome):
             self._refuse(row, outcome.error.code, self._explained(row, outcome.error))
+        else:
+            report.skipped += 1
 
     def _explained(self, row: _Row, error: RpctlError) -> str:
         if isinstance(error, KeyReused) and row.key == self._job.planner.derived_key(row.ordinal):
@@ -298,3 +332,18 @@ class _Pass:
     def _refuse(self, row: _Row, code: str, message: str) -> None:
         self._report.refused += 1
         self._rejects.write(row.line, row.cells, row.key, code, message)
+
+
+def _is_refusal(outcome: Outcome) -> bool:
+    return isinstance(outcome, Refused) and not isinstance(outcome.error, EarnsNothing)
+
+
+def _tell_progress(error: RpctlError, report: Report) -> None:
+    """Adds what is in to an error that ended a run in its middle: it knows of its own batch only."""
+    error.details |= {"run": report.run, "applied": report.applied}
+    if report.applied:
+        error.message += f" Before that {report.applied:,} rows were applied (run {report.run})."
+        if isinstance(error, LedgerBusy):
+            error.hint = "Run the same command again: it goes on where it stopped."
+    if isinstance(error, InvalidFile) and report.rows:  # another file's rows have other keys and would count again
+        error.hint = "Bring the file back as it was and run the same command: what is in counts once."

@@ -14,8 +14,19 @@ from typing import Any
 import pytest
 
 from rpctl.backends.ledger.backend import LedgerBackend, Setting
+from rpctl.domain.changes import AddPoints, RedeemPoints
+from rpctl.domain.outcomes import AlreadyApplied, Applied
 from rpctl.domain.values import parse_instant
-from rpctl.errors import InvalidFile, InvalidValue, OutputExists
+from rpctl.errors import (
+    InvalidFile,
+    InvalidValue,
+    LedgerBusy,
+    OutputExists,
+    OutputLost,
+    RpctlError,
+    RunNotFound,
+    StorageFull,
+)
 from rpctl.importing import run as run_module
 from rpctl.importing.report import Report
 from rpctl.importing.run import ImportOptions, Listener, import_file
@@ -200,6 +211,60 @@ def test_strict_applies_all_or_nothing(desk: Desk) -> None:
     assert counts(desk.run("customer_id,points\nC1,1\n", strict=True)) == {"rows": 1, "applied": 1}
 
 
+class Others:
+    """Somebody who redeems from C1 after the rehearsal, before the first row is applied."""
+
+    def __init__(self, desk: Desk, monkeypatch: pytest.MonkeyPatch, points: int) -> None:
+        self.desk = desk
+        self.start_run = desk.backend.start_run
+        self.change = RedeemPoints("C1", "theirs", points)
+        monkeypatch.setattr(desk.backend, "start_run", self)
+
+    def __call__(self, *arguments: Any) -> None:
+        self.start_run(*arguments)
+        assert isinstance(self.desk.backend.apply([self.change])[0], Applied | AlreadyApplied)
+
+
+def test_strict_applies_nothing_of_one_batch_even_if_others_change_the_ledger_after_the_rehearsal(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.backend.apply([AddPoints("C1", "before", 100)])
+    Others(desk, monkeypatch, 60)
+    text = "customer_id,points,order_value\nC2,10,\nC3,,0.5\nC1,-50,\nC4,10,\n"
+    report = desk.run(text, strict=True)
+    assert counts(report) == {"rows": 4, "skipped": 1, "refused": 1}
+    assert (report.exit_status, report.points_added, report.overtaken_at_line) == (3, 0, 2)
+    assert (desk.balances(), desk.codes()) == ({"C1": 40}, ["insufficient_points"])
+    assert desk.backend.run("run-1")["finishedAt"] is None
+    assert list(desk.backend.verify().problems()) == []
+
+
+def test_strict_stops_at_the_first_batch_with_a_refusal_and_tells_where(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "BATCH_ROWS", 10)
+    desk.backend.apply([AddPoints("C1", "before", 100)])
+    Others(desk, monkeypatch, 60)
+    rows = [f"A{n},1\n" for n in range(35)]
+    rows[14] = "C1,-50\n"
+    text = "customer_id,points\n" + "".join(rows)
+    report = desk.run(text, strict=True)
+    assert counts(report) == {"rows": 20, "applied": 10, "refused": 1}
+    assert (report.exit_status, report.overtaken_at_line) == (3, 12)
+    assert desk.balances() == {"C1": 40} | {f"A{n}": 1 for n in range(10)}
+    recorded = desk.backend.run("run-1")
+    assert (recorded["finishedAt"], recorded["applied"]) == (None, 10)
+    desk.backend.apply([AddPoints("C1", "more", 100)])
+    (desk.folder / "points.rejected.csv").unlink()
+    assert counts(desk.run(text, strict=True)) == {"rows": 35, "applied": 25, "alreadyApplied": 10}
+    assert desk.balances()["C1"] == 90
+
+
+def test_an_order_value_that_earns_nothing_does_not_stop_a_strict_run(desk: Desk) -> None:
+    report = desk.run("customer_id,order_value\nC1,0.5\nC1,5\n", strict=True)
+    assert (counts(report), desk.balances()) == ({"rows": 2, "applied": 1, "skipped": 1}, {"C1": 5})
+
+
 @pytest.mark.parametrize(("bad", "code"), [("x", "invalid_value"), ("-5", "customer_not_found")])
 def test_max_errors_stops_at_the_row_that_is_one_too_many(desk: Desk, bad: str, code: str) -> None:
     rows = [f"A{n},1\nB{n},{bad}\n" for n in range(10)]
@@ -292,6 +357,63 @@ def test_an_interrupted_run_is_recorded_and_the_same_command_goes_on(
     assert counts(desk.run(text)) == {"rows": 35, "applied": 15, "alreadyApplied": 19, "refused": 1}
     assert desk.backend.run("run-2")["finishedAt"] is not None
     assert [run["run"] for run in desk.backend.runs()] == ["run-2", "run-1"]
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (LedgerBusy("Busy."), "Run the same command again: it goes on where it stopped."),
+        (StorageFull("Full."), StorageFull.default_hint),
+        (RunNotFound("Restored.", "Import again."), "Import again."),
+    ],
+)
+def test_an_error_in_the_middle_tells_how_many_rows_are_in(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: RpctlError, hint: str
+) -> None:
+    monkeypatch.setattr(run_module, "BATCH_ROWS", 10)
+    apply, calls = desk.backend.apply, []
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            raise error
+        return apply(*arguments, **options)
+
+    monkeypatch.setattr(desk.backend, "apply", failing)
+    with pytest.raises(type(error)) as caught:
+        desk.run("customer_id,points\nbad,x\n" + "".join(f"C{n},1\n" for n in range(34)))
+    assert caught.value.message.endswith(". Before that 19 rows were applied (run run-1).")
+    assert (caught.value.hint, caught.value.details) == (hint, {"run": "run-1", "applied": 19})
+
+
+def test_an_error_before_the_first_batch_claims_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: Any, **__: Any) -> Any:
+        raise LedgerBusy("Busy.")
+
+    monkeypatch.setattr(desk.backend, "apply", busy)
+    with pytest.raises(LedgerBusy) as caught:
+        desk.run("customer_id,points\nC1,1\n")
+    assert (caught.value.message, caught.value.hint) == ("Busy.", LedgerBusy.default_hint)
+
+
+def test_a_file_that_comes_into_the_way_of_the_rejects_meanwhile_does_not_hide_what_was_applied(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_run = desk.backend.start_run
+
+    def start(*arguments: Any) -> None:
+        start_run(*arguments)
+        desk.file("precious", "points.rejected.csv")
+
+    monkeypatch.setattr(desk.backend, "start_run", start)
+    with pytest.raises(OutputLost) as caught:
+        desk.run(MIXED)
+    assert "Before that 2 rows were applied" in caught.value.message
+    assert "--rejects" in str(caught.value.hint)
+    assert (desk.rejects(), desk.balances()) == (["precious"], {"C1": 70})
+    assert desk.backend.run("run-1")["finishedAt"] is None
+    again = desk.run(desk.folder / "points.csv", rejects=desk.folder / "other.csv")
+    assert counts(again) == {"rows": 4, "alreadyApplied": 2, "refused": 2}
 
 
 def test_memory_does_not_grow_with_rows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rpctl.backends.ledger.sql import file
 from rpctl.backends.ledger.sql.balances import Balances
-from rpctl.errors import CustomerExists, CustomerNotFound, InvalidValue, LedgerUnusable
+from rpctl.errors import CustomerExists, CustomerNotFound, EarnsNothing, InvalidValue, LedgerUnusable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,17 +62,27 @@ class LedgerBackend:
 
     # -- points ----------------------------------------------------------------------------------------
 
-    def apply(self, changes: Sequence[Change], *, run: str | None = None, entries: bool = True) -> list[Outcome]:
+    def apply(
+        self, changes: Sequence[Change], *, run: str | None = None, entries: bool = True, all_or_nothing: bool = False
+    ) -> list[Outcome]:
         """See the port: one transaction for all, key and entry together."""
         from rpctl.backends.ledger.booking import Booking, Sources
+        from rpctl.domain.outcomes import Refused
 
         store, catalog = self.tables(write=True)
         sources = Sources(self.setting.random_bytes, self.setting.coupon_code)
-        with store.transaction(write=True):
-            origin = store.origin(self.setting.who, self.setting.version, run)
-            booking = Booking(store, catalog, changes, self.setting.clock(), origin, sources)
-            decided = [booking.book(change) for change in changes]
-            booking.flush()
+        decided: list[tuple[Outcome, int | None]] = []
+        try:
+            with store.transaction(write=True):
+                origin = store.origin(self.setting.who, self.setting.version, run)
+                booking = Booking(store, catalog, changes, self.setting.clock(), origin, sources)
+                decided = [booking.book(change) for change in changes]
+                refused = (outcome.error for outcome, _ in decided if isinstance(outcome, Refused))
+                if all_or_nothing and not all(isinstance(error, EarnsNothing) for error in refused):
+                    raise _RollBack
+                booking.flush()
+        except _RollBack:
+            entries = False  # there are none
         if not entries:
             return [outcome for outcome, _ in decided]
         return [self._with_entry(outcome, seq) for outcome, seq in decided]
@@ -100,7 +110,7 @@ class LedgerBackend:
         with tempfile.TemporaryDirectory(prefix=".rpctl-rehearsal-", dir=folder) as temporary:
             copy = Path(temporary) / "ledger.db"
             if self.path.exists():
-                file.copy_file(self.tables()[0].connection, copy)
+                file.copy_file(self.tables()[0].connection, copy, of=self.path)
             backend = LedgerBackend(copy, self.setting)
             try:
                 yield backend
@@ -295,6 +305,10 @@ class LedgerBackend:
 
             self._tables = Books(connection, self.path), Catalog(connection)
         return self._tables
+
+
+class _RollBack(Exception):
+    """Takes a transaction back that went well."""
 
 
 def _unknown(customer_id: str) -> CustomerNotFound:

@@ -104,6 +104,8 @@ def restore(
 
     session: Session = ctx.obj
     backend = session.writing(("ledger", "restoredFrom", "keptBefore"))
+    if not yes:  # nobody is asked about what cannot be done
+        upkeep.check_restore(backend, file)
     session.consent(
         f"Replace the ledger {backend.path} by {file}?",
         yes=yes,

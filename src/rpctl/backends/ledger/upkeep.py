@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rpctl.backends.ledger.backend import LedgerBackend
 from rpctl.backends.ledger.migrations import MIGRATIONS
@@ -13,6 +14,9 @@ from rpctl.backends.ledger.sql import file
 from rpctl.backends.ledger.sql.entries import ADDED, ERASED, Entries
 from rpctl.domain.values import NEVER, Instant, format_instant
 from rpctl.errors import InvalidFile, LedgerUnusable, OutputExists
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
 
 _TYPES = {ADDED: "added", ERASED: "erased"}
 
@@ -41,52 +45,71 @@ def info(backend: LedgerBackend) -> dict[str, Any]:
 
 def backup(backend: LedgerBackend, target: Path) -> int:
     """A consistent copy while others go on working: the size in bytes. Raises `OutputExists`, `LedgerUnusable`."""
-    if not backend.path.exists():
+    if not file.exists(backend.path):
         raise LedgerUnusable(
             f"There is no ledger {backend.path} to back up.", "The first `rpctl points add` makes one."
         )
-    file.copy_file(backend.tables()[0].connection, target)
+    file.copy_file(backend.tables()[0].connection, target, of=backend.path)
     return target.stat().st_size
+
+
+def check_restore(backend: LedgerBackend, source: Path) -> None:
+    """That `restore` would go through, found out without changing anything; the same errors."""
+    _sound(source, backend.path).close()
+    if file.exists(backend.path):
+        file.check_restorable(backend.path)
 
 
 def restore(backend: LedgerBackend, source: Path) -> Path | None:
     """Makes the ledger what the backup is. What it was before is kept beside it: its path, or None where there
-    was nothing. Raises `InvalidFile` for a backup that is not sound; then nothing is changed."""
-    with closing(_sound(source)) as backup_file:
-        path = backend.path
-        if not path.exists():
+    was nothing.
+
+    Raises `InvalidFile` for a backup that is not sound, and `LedgerUnusable` where something else than a ledger
+    that may be written lies in the ledger's place; then nothing is changed. A damaged ledger is replaced.
+    """
+    path = backend.path
+    with closing(_sound(source, path)) as sound:
+        if not file.exists(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file.copy_file(backup_file, path)
-            return None
+            with suppress(OutputExists):  # another process was first: what it made is kept
+                file.copy_file(sound, path, of=source, noun="ledger")
+                return None
+        file.check_restorable(path)
+        kept = _free_name(path, format_instant(backend.setting.clock()))
+        try:
+            ledger = backend.tables(write=True)[0].connection
+            file.overwrite(sound, ledger, path, lambda: file.copy_committed(path, kept))
+        except file.LedgerDamaged:
+            backend.close()
+            kept = _free_name(path, format_instant(backend.setting.clock()))
+            file.replace_damaged(sound, path, kept)
+        backend.close()
+    return kept
+
+
+def _free_name(path: Path, at: str) -> Path:
+    name = f"{path.name}.before-restore-{at.replace(':', '')}"
+    names = (path.with_name(name + (f"-{number}" if number else "")) for number in count())
+    return next(kept for kept in names if not file.exists(kept))
+
+
+def _sound(source: Path, path: Path) -> Connection:
+    """The backup, opened. Raises `InvalidFile` where it is none, is damaged, or is the ledger itself."""
+    with suppress(OSError):
         if source.samefile(path):
             raise InvalidFile(f"{source} is the ledger itself.", "Name a backup of it.")
-        name = f"{path.name}.before-restore-{format_instant(backend.setting.clock()).replace(':', '')}"
-        try:
-            entries, _ = backend.tables(write=True)
-            aside = path.with_name(name)
-            file.copy_file(entries.connection, aside)
-        except OutputExists:
-            raise
-        except LedgerUnusable:  # damaged, or no ledger at all: what a backup is for
-            aside = file.set_aside(path, name)
-            file.copy_file(backup_file, path)
-            return aside
-        file.overwrite(backup_file, entries.connection, path)
-        backend.close()
-    return aside
-
-
-def _sound(source: Path) -> Any:
     try:
-        connection = file.open_untouched(source)
-        with file.translated(source):
-            found = file.integrity(connection)
+        backup_file = file.open_untouched(source, "backup")
+        with ExitStack() as until_sound:
+            until_sound.callback(backup_file.close)
+            with file.translated(source, "backup"):
+                found = file.integrity(backup_file)
+            if found:
+                raise InvalidFile(f"The backup {source} is damaged: {found[0]}.", "Try an older backup.")
+            until_sound.pop_all()
     except LedgerUnusable as error:
         raise InvalidFile(error.message, "Name a file that `rpctl ledger backup` wrote.") from error
-    if found:
-        connection.close()
-        raise InvalidFile(f"The backup {source} is damaged: {found[0]}.", "Try an older backup.")
-    return connection
+    return backup_file
 
 
 def export(backend: LedgerBackend) -> Iterator[dict[str, Any]]:

@@ -10,11 +10,11 @@ import errno
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 from urllib.parse import quote
 
 from rpctl.backends.ledger.migrations import MIGRATIONS
@@ -24,7 +24,25 @@ APPLICATION_ID: Final = 0x52504C47  # "RPLG", in the file's header at byte 68
 BUSY_TIMEOUT_S: Final = 30.0
 _SLICE_MS: Final = 200
 _MAGIC: Final = b"SQLite format 3\0"
+_OF_THE_SOURCE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_COMPANIONS: Final = ("-wal", "-journal")
+_PENDING_BYTE, _LOCK_BYTES = 0x40000000, 512  # where SQLite's own locks lie in a database file
 _NETWORK: Final = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "fuse.sshfs", "ncpfs")
+
+
+class LedgerDamaged(LedgerUnusable):
+    """The file is a ledger, and SQLite cannot read it any more."""
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything under this name, a link to nowhere included. Raises `LedgerUnusable`."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise unusable(path, error, "read") from error
+    return True
 
 
 def open_file(path: Path, *, write: bool, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
@@ -36,10 +54,7 @@ def open_file(path: Path, *, write: bool, migrations: Sequence[str] = MIGRATIONS
     version = _check_header(path, len(migrations))
     writable = is_writable(path)
     if write and not writable:
-        raise LedgerUnusable(
-            f"The ledger {path} is read-only.",
-            "Check the permissions of the file and its folder, or name another ledger with --ledger FILE.",
-        )
+        raise _read_only(path)
     mode = "rw" if writable else "ro" if _wal(path).exists() else "ro&immutable=1"
     with translated(path):
         connection = _connect(f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}")
@@ -58,42 +73,134 @@ def open_file(path: Path, *, write: bool, migrations: Sequence[str] = MIGRATIONS
     return connection
 
 
+def _not_a_ledger(path: Path) -> LedgerUnusable:
+    return LedgerUnusable(
+        f"{path} is not an rpctl ledger.", "It was left as it is. Name another file with --ledger FILE."
+    )
+
+
+def _read_only(path: Path) -> LedgerUnusable:
+    return LedgerUnusable(
+        f"The ledger {path} is read-only.",
+        "Check the permissions of the file and its folder, or name another ledger with --ledger FILE.",
+    )
+
+
 def is_writable(path: Path) -> bool:
     """Whether the system lets us write the ledger, and beside it, where SQLite keeps its log."""
     return all(os.access(place, os.W_OK, effective_ids=True) for place in (path, path.parent))
 
 
-def open_untouched(path: Path) -> sqlite3.Connection:
+def open_untouched(path: Path, noun: str) -> sqlite3.Connection:
     """A ledger of any version this program knows, to read from; not a byte of it is changed.
 
     Raises `LedgerUnusable`.
     """
-    _check_header(path, len(MIGRATIONS))
-    with translated(path):
+    _check_header(path, len(MIGRATIONS), noun)
+    with translated(path, noun):
         mode = "ro" if _wal(path).exists() else "ro&immutable=1"
-        return _connect(f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}")
+        connection = _connect(f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}")
+        try:
+            if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").fetchone() is None:
+                raise _not_a_ledger(path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
 
 
-def overwrite(source: sqlite3.Connection, target: sqlite3.Connection, path: Path) -> None:
-    """Makes ``target`` what ``source`` is, in one transaction; whoever has it open sees the new content next."""
+def check_restorable(path: Path) -> None:
+    """That a backup may take the place of this ledger, damaged or not. Raises `LedgerUnusable`."""
+    _check_header(path, len(MIGRATIONS))
+    if not is_writable(path):
+        raise _read_only(path)
+
+
+def overwrite(source: sqlite3.Connection, target: sqlite3.Connection, path: Path, keep: Callable[[], None]) -> None:
+    """Makes ``target`` what ``source`` is, in one transaction; whoever has it open sees the new content next.
+
+    ``keep`` is called once, when nobody can write any more and every other connection still reads the old
+    content; what it raises leaves the ledger as it is.
+    """
     deadline = time.monotonic() + BUSY_TIMEOUT_S
+    kept = False
 
-    def give_up(status: int, *_: int) -> None:
-        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > deadline:
-            raise LedgerBusy(f"The ledger {path} was busy for {BUSY_TIMEOUT_S:.0f} seconds.")
+    def after_step(status: int, *_: int) -> None:
+        nonlocal kept
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            if time.monotonic() > deadline:
+                raise LedgerBusy(f"The ledger {path} was busy for {BUSY_TIMEOUT_S:.0f} seconds.")
+        elif not kept:
+            keep()
+            kept = True
 
     with translated(path):
-        source.backup(target, progress=give_up, sleep=0.05)
+        # The first step takes the write lock, the last one commits. They must not be the same.
+        pages = min(1024, source.execute("PRAGMA page_count").fetchone()[0] - 1)
+        # Only with the log can others read the old content while this transaction is open.
+        target.execute("PRAGMA journal_mode = WAL")
+        target.execute(f"PRAGMA busy_timeout = {_SLICE_MS}")
+        source.backup(target, pages=pages, progress=after_step, sleep=0.05)
 
 
-def set_aside(path: Path, name: str) -> Path:
-    """Moves a file that is in the way, with what SQLite keeps beside it, to ``name`` in its folder."""
-    aside = path.with_name(name)
-    for suffix in ("-wal", "-shm", ""):
-        old = path.with_name(path.name + suffix)
-        if old.exists():
-            old.rename(aside.with_name(name + suffix))
-    return aside
+def replace_damaged(source: sqlite3.Connection, path: Path, aside: Path) -> None:
+    """Makes a ledger that SQLite cannot read what ``source`` is. Its bytes, and those of its log, are kept under
+    the name ``aside``. Needs that this process has the ledger open nowhere.
+
+    The file is written anew in its place: under another file of the same name, whoever waits for the old one
+    would write the old one's log. Meanwhile SQLite's own lock keeps everybody out. Raises `LedgerBusy`.
+    """
+    import shutil
+
+    try:
+        place = path.resolve()
+        with beside(place) as new:
+            with translated(path), closing(_connect(f"file:{quote(os.fsencode(new))}?mode=rw")) as copy:
+                source.backup(copy)
+                copy.execute("PRAGMA journal_mode = WAL")
+            with place.open("r+b") as old, new.open("rb") as content:
+                _lock_out(old.fileno(), path)
+                for suffix in _COMPANIONS:
+                    with suppress(FileNotFoundError), place.with_name(place.name + suffix).open("rb") as log:
+                        _keep_bytes(log, aside.with_name(aside.name + suffix))
+                _keep_bytes(old, aside)
+                _sync_folder(aside.parent)
+                for suffix in (*_COMPANIONS, "-shm"):
+                    place.with_name(place.name + suffix).unlink(missing_ok=True)
+                old.seek(0)
+                shutil.copyfileobj(content, old, 1 << 20)
+                old.truncate()
+                old.flush()
+                os.fsync(old.fileno())
+    except OSError as error:
+        raise unusable(path, error, "written") from error
+
+
+def _lock_out(descriptor: int, path: Path) -> None:
+    import fcntl
+
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _LOCK_BYTES, _PENDING_BYTE)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            if time.monotonic() > deadline:
+                raise LedgerBusy(f"The ledger {path} was busy for {BUSY_TIMEOUT_S:.0f} seconds.") from None
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _keep_bytes(source: BinaryIO, target: Path) -> None:
+    import shutil
+
+    descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as copy:
+        shutil.copyfileobj(source, copy, 1 << 20)
+        copy.flush()
+        os.fsync(descriptor)
 
 
 def create_file(path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
@@ -115,18 +222,32 @@ def in_memory(migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
     return connection
 
 
-def copy_file(source: sqlite3.Connection, target: Path) -> None:
-    """Writes a consistent copy, 0600, that appears whole or not at all. Raises `OutputExists`."""
-    if target.exists():
-        raise OutputExists(f"{target} is there already.")
+def copy_file(source: sqlite3.Connection, target: Path, *, of: Path, noun: str = "copy") -> None:
+    """Writes a consistent copy of the ledger ``of``, 0600, that appears whole or not at all.
+
+    Raises `OutputExists`; what goes wrong with the copy names it, by the ``noun`` too.
+    """
     try:
+        if exists(target):
+            raise OutputExists(f"{target} is there already.")
         with beside(target) as new:
-            with translated(target), closing(_connect(f"file:{quote(os.fsencode(new))}?mode=rw")) as copy:
-                source.backup(copy)
+            with translated(target, noun), closing(_connect(f"file:{quote(os.fsencode(new))}?mode=rw")) as copy:
+                try:
+                    source.backup(copy)
+                except sqlite3.Error as error:
+                    if _primary(error) in _OF_THE_SOURCE:
+                        raise _translate(of, error) from error
+                    raise
                 copy.execute("PRAGMA journal_mode = WAL")
             _into_place(new, target, must_be_new=True)
     except OSError as error:
-        raise unusable(target, error, "written") from error
+        raise unusable(target, error, "written", noun) from error
+
+
+def copy_committed(path: Path, target: Path) -> None:
+    """A copy of what is committed, while a connection of this process writes: SQLite copies nothing from that."""
+    with translated(path), closing(_connect(f"file:{quote(os.fsencode(path.absolute()))}?mode=ro")) as committed:
+        copy_file(committed, target, of=path)
 
 
 def begin_writing(connection: sqlite3.Connection) -> None:
@@ -163,22 +284,26 @@ def beside(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors into ours, the most specific first."""
+def translated(path: Path, noun: str = "ledger") -> Iterator[None]:
+    """Turns SQLite's errors into ours, the most specific first; ``noun``: what the file is to the user."""
     try:
         yield
     except sqlite3.Error as error:
-        raise _translate(path, error) from error
+        raise _translate(path, error, noun) from error
 
 
-def unusable(path: Path, error: OSError, what: str) -> RpctlError:
+def unusable(path: Path, error: OSError, what: str, noun: str = "ledger") -> RpctlError:
     """The error for a file that the system would not let us make or write."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return StorageFull(f"The disk of {path} is full.")
     return LedgerUnusable(
-        f"The ledger {path} cannot be {what}: {os.strerror(error.errno or 0)}.",
-        "Check the permissions of its folder, or name another ledger with --ledger FILE.",
+        f"The {noun} {path} cannot be {what}: {os.strerror(error.errno or 0)}.",
+        f"Check the permissions of its folder, or name {_another(noun)}.",
     )
+
+
+def _another(noun: str) -> str:
+    return "another ledger with --ledger FILE" if noun == "ledger" else "another file"
 
 
 def network_file_system(path: Path) -> str | None:
@@ -211,20 +336,18 @@ def _connect(uri: str) -> sqlite3.Connection:
     return connection
 
 
-def _check_header(path: Path, newest: int) -> int:
+def _check_header(path: Path, newest: int, noun: str = "ledger") -> int:
     try:
         with path.open("rb") as file:
             header = file.read(100)
     except OSError as error:
-        raise unusable(path, error, "read") from error
+        raise unusable(path, error, "read", noun) from error
     if header[:16] != _MAGIC or len(header) < 100 or int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-        raise LedgerUnusable(
-            f"{path} is not an rpctl ledger.", "It was left as it is. Name another file with --ledger FILE."
-        )
+        raise _not_a_ledger(path)
     version = int.from_bytes(header[60:64], "big")
     if version > newest:
         raise LedgerUnusable(
-            f"The ledger {path} is of version {version}; this rpctl knows versions up to {newest}.",
+            f"The {noun} {path} is of version {version}; this rpctl knows versions up to {newest}.",
             "It was left as it is. Install the newer rpctl that wrote it.",
         )
     return version
@@ -266,9 +389,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
 def _back_up(path: Path, version: int) -> None:
     """A copy beside the ledger. Those of other days are kept: what was booked since would be in none."""
     names = (path.with_name(f"{path.name}.v{version}.bak{number or ''}") for number in count())
-    # A connection of its own, because SQLite copies nothing from one that is about to write.
-    with closing(_connect(f"file:{quote(os.fsencode(path.absolute()))}?mode=ro")) as committed:
-        copy_file(committed, next(name for name in names if not name.exists()))
+    copy_committed(path, next(name for name in names if not exists(name)))
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -298,33 +419,42 @@ def _into_place(new: Path, path: Path, *, must_be_new: bool = False) -> None:
     except OSError:  # a file system without hard links
         if not path.exists():
             new.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync_folder(path.parent)  # or a power failure could take the file away from under its first entries
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)  # or a power failure could take the file away from under its first entries
+        os.fsync(folder)
     finally:
         os.close(folder)
 
 
 def _wal(path: Path) -> Path:
-    return path.with_name(path.name + "-wal")
+    place = path.resolve()  # SQLite keeps its log beside the file, not beside a link to it
+    return place.with_name(place.name + "-wal")
 
 
-def _translate(path: Path, error: sqlite3.Error) -> RpctlError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+def _primary(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _translate(path: Path, error: sqlite3.Error, noun: str = "ledger") -> RpctlError:
+    code = _primary(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return LedgerBusy(f"The ledger {path} was busy for {BUSY_TIMEOUT_S:.0f} seconds.")
+        return LedgerBusy(f"The {noun} {path} was busy for {BUSY_TIMEOUT_S:.0f} seconds.")
     full = code == sqlite3.SQLITE_FULL
     if full or (code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _is_full(path)):
-        return StorageFull(f"The disk of the ledger {path} is full.")
+        return StorageFull(f"The disk of the {noun} {path} is full.")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return LedgerUnusable(
-            f"The ledger {path} is damaged: {error}.",
+        return LedgerDamaged(
+            f"The {noun} {path} is damaged: {error}.",
             "Keep it as it is; `rpctl ledger restore FILE` brings back a backup.",
         )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
         return LedgerUnusable(
-            f"The ledger {path} cannot be opened or written: {error}.",
-            "Check the permissions of the file and its folder, or name another ledger with --ledger FILE.",
+            f"The {noun} {path} cannot be opened or written: {error}.",
+            f"Check the permissions of the file and its folder, or name {_another(noun)}.",
         )
     raise error
 

@@ -1,0 +1,87 @@
+"""Restoring a ledger on which others work, and what an erasure leaves: whatever was reported done is in the ledger
+or in a file beside it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from real_machine import Machine, finish, refusal, wait_until
+
+WRITERS = 4
+RESTORES = 6
+
+
+def references(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {row[0] for row in connection.execute("SELECT reference_id FROM entries WHERE reference_id IS NOT NULL")}
+
+
+def test_what_was_reported_done_during_restores_is_in_the_ledger_or_kept_beside_it(machine: Machine) -> None:
+    machine.csv("many.csv", (f"C{number},1" for number in range(5_000)))
+    machine.run("points", "import", "many.csv", "-q").ok()
+    machine.run("ledger", "backup", "backup.db").ok()
+    script = f"""
+        work() {{
+            for n in $(seq 1000); do
+                test -e stop && return
+                rpctl points add -q C$1 1 --key "$1-$n" --reference "$1-$n" && echo "$1-$n"
+            done
+        }}
+        for writer in $(seq {WRITERS}); do work $writer >>done 2>>talk & done
+        wait
+    """
+    done = machine.work / "done"
+    writing = machine.start(["bash", "-c", script])
+    for _ in range(RESTORES):
+        size = done.stat().st_size if done.exists() else 0
+        wait_until(lambda size=size: done.exists() and done.stat().st_size > size)
+        machine.run("ledger", "restore", "backup.db", "--yes").ok()
+    machine.file("stop", "")
+    finish(writing).ok()
+    assert (machine.work / "talk").read_text() == ""
+    kept = list(machine.ledger.parent.glob("*before-restore*"))
+    assert len(kept) == RESTORES
+    reported = set(done.read_text().split())
+    assert len(reported) >= RESTORES
+    assert reported - set.union(*map(references, [machine.ledger, *kept])) == set()
+    machine.verified()
+
+
+@pytest.mark.parametrize("words", [(), ("--yes",)])
+def test_a_backup_that_is_not_there_is_said_before_anybody_is_asked(machine: Machine, words: tuple[str, ...]) -> None:
+    machine.run("points", "add", "C1", "5").ok()
+    said = refusal(machine.run("ledger", "restore", "none.db", *words), 7)
+    assert said == "The backup none.db cannot be read: No such file or directory."
+
+
+@pytest.mark.parametrize("words", [(), ("--yes",)])
+def test_what_is_no_ledger_is_not_replaced_by_one(machine: Machine, words: tuple[str, ...]) -> None:
+    machine.run("points", "add", "C1", "5").ok()
+    machine.run("ledger", "backup", "backup.db").ok()
+    notes = machine.file("notes.txt", "dear diary\n" * 100)
+    said = refusal(machine.run("ledger", "restore", "backup.db", "--ledger", notes, *words), 7)
+    assert said == f"{notes} is not an rpctl ledger."
+    assert notes.read_text() == "dear diary\n" * 100
+    assert sorted(one.name for one in machine.work.iterdir()) == ["backup.db", "notes.txt"]
+
+
+def test_a_read_only_ledger_is_not_replaced(machine: Machine, obeying_permissions: list[str]) -> None:
+    machine.run("points", "add", "C1", "5").ok()
+    machine.run("ledger", "backup", "backup.db").ok()
+    machine.run("points", "add", "C1", "6").ok()
+    machine.ledger.chmod(0o400)
+    before = machine.ledger.read_bytes()
+    done = machine.run("ledger", "restore", "backup.db", "--yes", prefix=obeying_permissions)
+    assert "read-only" in refusal(done, 7)
+    assert machine.ledger.read_bytes() == before
+    assert [one.name for one in machine.ledger.parent.iterdir()] == ["ledger.db"]
+
+
+def test_a_backup_into_a_folder_that_is_not_there_speaks_of_the_copy(machine: Machine) -> None:
+    machine.run("points", "add", "C1", "5").ok()
+    done = machine.run("ledger", "backup", "nodir/x.db")
+    assert refusal(done, 7) == "The copy nodir/x.db cannot be written: No such file or directory."
+    assert "--ledger" not in done.err

@@ -1,0 +1,266 @@
+"""Looking after the ledger file: what a restore keeps, replaces and refuses; what an erasure leaves; leftovers."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from rpctl.backends.ledger import upkeep
+from rpctl.backends.ledger.backend import LedgerBackend
+from rpctl.backends.ledger.sql import file
+from rpctl.domain.changes import AddPoints
+from rpctl.errors import InvalidFile, LedgerUnusable
+
+
+@pytest.fixture
+def other(ledger: LedgerBackend) -> Iterator[LedgerBackend]:
+    """Another process's view of the same ledger."""
+    backend = LedgerBackend(ledger.path, ledger.setting)
+    yield backend
+    backend.close()
+
+
+def add(backend: LedgerBackend, key: str, customer: str = "C1", points: int = 1) -> None:
+    backend.apply([AddPoints(customer, key, points)])
+
+
+def balance(path: Path, like: LedgerBackend, customer: str = "C1") -> int:
+    backend = LedgerBackend(path, like.setting)
+    try:
+        return backend.active_points(customer)
+    finally:
+        backend.close()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()}
+
+
+# -- restore -----------------------------------------------------------------------------------------------
+
+
+def test_what_others_write_while_a_restore_keeps_the_old_state_comes_after_the_restore(
+    ledger: LedgerBackend, other: LedgerBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(ledger, "first")
+    upkeep.backup(ledger, tmp_path / "backup.db")
+    add(ledger, "second", points=10)
+    writing = threading.Thread(target=lambda: (add(other, "meanwhile", points=100), other.close()))
+    copy = file.copy_file
+
+    def copy_then_let_others_in(*words: object, **named: object) -> None:
+        copy(*words, **named)  # type: ignore[arg-type]
+        writing.start()
+        writing.join(0.5)
+
+    monkeypatch.setattr(file, "copy_file", copy_then_let_others_in)
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **{**k, "check_same_thread": False}))
+    kept = upkeep.restore(ledger, tmp_path / "backup.db")
+    writing.join()
+    assert kept is not None
+    assert (balance(kept, ledger), ledger.active_points("C1")) == (11, 101)
+    assert list(ledger.verify().problems()) == []
+
+
+connect = sqlite3.connect
+
+
+def test_a_restore_whose_copy_of_the_old_state_fails_changes_nothing(
+    ledger: LedgerBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(ledger, "first")
+    upkeep.backup(ledger, tmp_path / "backup.db")
+    add(ledger, "second")
+    failure = OSError(28, "No space left on device")
+
+    def fail(*words: object, **named: object) -> None:
+        raise failure
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(file, "copy_file", fail)
+        upkeep.restore(ledger, tmp_path / "backup.db")
+    assert ledger.active_points("C1") == 2
+    add(ledger, "third")
+    assert ledger.active_points("C1") == 3
+
+
+def test_two_restores_in_one_millisecond_keep_both_states(ledger: LedgerBackend, tmp_path: Path) -> None:
+    add(ledger, "first")
+    upkeep.backup(ledger, tmp_path / "backup.db")
+    add(ledger, "second")
+    kept = [upkeep.restore(ledger, tmp_path / "backup.db") for _ in range(2)]
+    assert [balance(one, ledger) for one in kept if one] == [2, 1]
+
+
+def test_a_restore_makes_a_ledger_where_there_is_none(ledger: LedgerBackend, tmp_path: Path) -> None:
+    add(ledger, "first")
+    upkeep.backup(ledger, tmp_path / "backup.db")
+    new = LedgerBackend(tmp_path / "new" / "l.db", ledger.setting)
+    assert upkeep.restore(new, tmp_path / "backup.db") is None
+    assert new.active_points("C1") == 1
+    new.close()
+
+
+def test_a_restore_goes_where_a_link_leads(ledger: LedgerBackend, tmp_path: Path) -> None:
+    add(ledger, "first")
+    upkeep.backup(ledger, tmp_path / "backup.db")
+    add(ledger, "second")
+    ledger.close()
+    damage(ledger.path)
+    link = tmp_path / "links" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(ledger.path)
+    linked = LedgerBackend(link, ledger.setting)
+    upkeep.restore(linked, tmp_path / "backup.db")
+    linked.close()
+    assert link.is_symlink()
+    assert ledger.active_points("C1") == 1
+
+
+def damage(path: Path) -> None:
+    """Leaves the header, and nothing behind it that SQLite can read."""
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + b"\xff" * (len(content) - 100))
+
+
+def test_a_damaged_ledger_is_replaced_and_kept_to_the_byte_with_its_log(ledger: LedgerBackend, tmp_path: Path) -> None:
+    add(ledger, "first")
+    upkeep.backup(ledger, tmp_path / "backup.db")
+    ledger.close()
+    damage(ledger.path)
+    damaged = ledger.path.read_bytes()
+    log = ledger.path.with_name("ledger.db-wal")
+    log.write_bytes(b"what a killed process left")
+    kept = upkeep.restore(ledger, tmp_path / "backup.db")
+    assert kept is not None
+    assert kept.read_bytes() == damaged
+    assert kept.with_name(kept.name + "-wal").read_bytes() == b"what a killed process left"
+    assert {oct(one.stat().st_mode & 0o777) for one in (kept, kept.with_name(kept.name + "-wal"))} == {"0o600"}
+    assert ledger.active_points("C1") == 1
+    assert list(ledger.verify().problems()) == []
+
+
+def test_a_damaged_ledger_is_replaced_when_nobody_has_it_open_any_more(
+    ledger: LedgerBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(ledger, "first")
+    upkeep.backup(ledger, tmp_path / "backup.db")
+    ledger.close()
+    damage(ledger.path)
+    before = ledger.path.read_bytes()
+    monkeypatch.setattr(file, "BUSY_TIMEOUT_S", 0.1)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        import fcntl
+
+        with ledger.path.open("rb") as held:
+            fcntl.lockf(held, fcntl.LOCK_SH, 510, 0x40000002)  # as SQLite does for as long as a ledger is open
+            os.write(writer, b".")
+            threading.Event().wait(60)
+        os._exit(0)
+    try:
+        os.read(reader, 1)
+        with pytest.raises(file.LedgerBusy):
+            upkeep.restore(ledger, tmp_path / "backup.db")
+        assert ledger.path.read_bytes() == before
+        assert not list(tmp_path.glob("*before-restore*"))
+    finally:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+    upkeep.restore(ledger, tmp_path / "backup.db")
+    assert ledger.active_points("C1") == 1
+
+
+def text(path: Path) -> None:
+    path.write_text("dear diary\n" * 100)
+
+
+def newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("PRAGMA application_id = 0x52504C47; PRAGMA user_version = 99; CREATE TABLE a (b)")
+
+
+def another_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE a (b)")
+
+
+REFUSED: dict[str, Callable[[Path], object]] = {
+    "a text": text,
+    "a newer ledger": newer,
+    "another database": another_database,
+    "an empty file": lambda path: path.touch(),
+    "a link to nowhere": lambda path: path.symlink_to("nowhere"),
+    "a folder": lambda path: path.mkdir(),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("how", [upkeep.check_restore, upkeep.restore])
+def test_a_restore_replaces_nothing_but_a_ledger_of_ours(
+    ledger: LedgerBackend, tmp_path: Path, what: str, how: Callable[[LedgerBackend, Path], object]
+) -> None:
+    add(ledger, "first")
+    upkeep.backup(ledger, tmp_path / "backup.db")
+    place = tmp_path / "place"
+    place.mkdir()
+    REFUSED[what](place / "found.db")
+    before = contents(place)
+    with pytest.raises(LedgerUnusable):
+        how(LedgerBackend(place / "found.db", ledger.setting), tmp_path / "backup.db")
+    assert contents(place) == before
+    assert [one.name for one in place.iterdir()] == ["found.db"]
+
+
+def test_a_restore_does_not_replace_a_read_only_ledger(
+    ledger: LedgerBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(ledger, "first")
+    upkeep.backup(ledger, tmp_path / "backup.db")
+    add(ledger, "second")
+    ledger.close()
+    before = contents(tmp_path)
+    monkeypatch.setattr(file, "is_writable", lambda path: False)
+    for how in (upkeep.check_restore, upkeep.restore):
+        with pytest.raises(LedgerUnusable, match="read-only"):
+            how(ledger, tmp_path / "backup.db")
+    assert contents(tmp_path) == before
+
+
+def test_a_file_with_our_header_and_no_tables_is_no_backup(ledger: LedgerBackend, tmp_path: Path) -> None:
+    add(ledger, "first")
+    with closing(sqlite3.connect(tmp_path / "backup.db")) as db:
+        db.executescript("PRAGMA application_id = 0x52504C47; PRAGMA user_version = 1")
+    with pytest.raises(InvalidFile, match="not an rpctl ledger"):
+        upkeep.restore(ledger, tmp_path / "backup.db")
+    assert ledger.active_points("C1") == 1
+
+
+# -- whose fault it is -------------------------------------------------------------------------------------
+
+
+def test_what_is_wrong_with_a_copy_or_a_backup_is_said_of_it(ledger: LedgerBackend, tmp_path: Path) -> None:
+    add(ledger, "first")
+    with pytest.raises(LedgerUnusable) as caught:
+        upkeep.backup(ledger, tmp_path / "nodir" / "x.db")
+    assert caught.value.message == f"The copy {tmp_path}/nodir/x.db cannot be written: No such file or directory."
+    assert caught.value.hint == "Check the permissions of its folder, or name another file."
+    with pytest.raises(InvalidFile) as missing:
+        upkeep.restore(ledger, tmp_path / "none.db")
+    assert missing.value.message == f"The backup {tmp_path}/none.db cannot be read: No such file or directory."
+
+
+def test_a_damaged_ledger_is_said_to_be_damaged_when_it_is_copied(ledger: LedgerBackend, tmp_path: Path) -> None:
+    add(ledger, "first")
+    ledger.close()
+    damage(ledger.path)
+    with pytest.raises(LedgerUnusable, match=f"The ledger {ledger.path} is damaged"):
+        upkeep.backup(ledger, tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()

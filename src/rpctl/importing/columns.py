@@ -154,7 +154,12 @@ def understand(
     _check_repeated(names)
     search = _Search(names, constants)
     for field, column in mapping.items():
-        search.positions[field] = _find(column, names, field)
+        search.positions[field] = at = _find(column, names, field)
+        if squeeze(names[at]) in _READ_OVER:
+            raise InvalidFile(
+                f"--map {field}={column}: a rejects file has a column {names[at]} of its own.",
+                "Give the column another name in the file.",
+            )
     search.claim_native()
     extra = search.claim_aliases()
     if extra and not ignore_extra:

@@ -232,6 +232,8 @@ class Planner:
             "created_at": self._instant,
             "reference_id": lambda text: parse_id(text, "reference id"),
             "site_code": lambda text: parse_id(text, "site code"),
+            "description": lambda text: parse_text(text, "description"),
+            "reason": lambda text: parse_text(text, "reason"),
         }
         for field, cell in columns.constants.items():
             text = cell.strip()

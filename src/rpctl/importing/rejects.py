@@ -12,6 +12,7 @@ import io
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import IO, Any, Final
@@ -21,6 +22,8 @@ from rpctl.importing.columns import REJECT_COLUMNS, Columns, squeeze
 from rpctl.importing.reader import Source
 
 _ADDED: Final = {squeeze(name) for name in REJECT_COLUMNS}
+_KEY, _OTHER_KEY = "key", "idempotency_key"  # the other one where ``key`` was mapped to another field
+_FOUND_AS_KEY: Final = {squeeze(_KEY), squeeze(_OTHER_KEY)}
 
 
 def rejects_path(file: Path | None, wanted: Path | None) -> Path:
@@ -41,8 +44,9 @@ def rejects_path(file: Path | None, wanted: Path | None) -> Path:
 class RejectsFile:
     """The rejected rows of one run, in the encoding and with the delimiter of the file they come from.
 
-    The columns are the original ones (those of an earlier rejects file aside), then ``key`` where no column
-    of the file holds the key, ``line``, ``error_code`` and ``error``.
+    The columns are the original ones (those of an earlier rejects file aside), then ``key`` where none is found to
+    be it by its name, ``line``, ``error_code`` and ``error``. The key is also in the column that was mapped to it: a
+    row keeps its key whether the file is imported with that mapping or without.
     """
 
     def __init__(self, path: Path, source: Source, columns: Columns) -> None:
@@ -50,25 +54,33 @@ class RejectsFile:
         self._source = source
         self._kept = [at for at, name in enumerate(columns.header) if squeeze(name) not in _ADDED]
         self._width = len(columns.header)
-        key_column = columns.positions.get("key")
-        self._key_at = None if key_column is None else self._kept.index(key_column)
+        names = [squeeze(name.strip()) for name in columns.header]
+        fields = {at: field for field, at in columns.positions.items()}
+        keys = [at for at in self._kept if fields.get(at, names[at]) == "key"]
+        self._keys_at = [self._kept.index(at) for at in keys]
+        self._adds_key = not any(names[at] in _FOUND_AS_KEY for at in keys)
         self._header = [columns.header[at] for at in self._kept]
-        self._header += [*([] if key_column is not None else ["key"]), *REJECT_COLUMNS]
+        if self._adds_key:
+            self._header.append(_KEY if _KEY not in names else _OTHER_KEY)
+        self._header += REJECT_COLUMNS
         self._binary: IO[bytes]
         self._text: io.TextIOWrapper | None = None
         self._writer: Any = None
 
     def write(self, line: int, row: list[str], key: str, code: str, message: str) -> None:
-        """One row: its first line, its cells, the key under which it will be applied, and what is wrong."""
+        """One row: its first line, its cells, the key under which it will be applied, and what is wrong.
+
+        Raises `StorageFull`, `OutputLost`.
+        """
         try:
             if self._text is None:
                 self._open()
             padded = row + [""] * (self._width - len(row))
             cells = [padded[at] for at in self._kept]
-            if self._key_at is None:
+            for at in self._keys_at:
+                cells[at] = key
+            if self._adds_key:
                 cells.append(key)
-            else:
-                cells[self._key_at] = key
             # Surplus cells stand behind the last column: nothing is lost, and the row stays a reject until they go.
             self._writer.writerow([*cells, line, code, " ".join(message.split()), *row[self._width :]])
         except OSError as error:
@@ -82,7 +94,7 @@ class RejectsFile:
         """
         if self._text is None or not os.path.lexists(self.path):
             return False
-        self._text.flush()
+        self._flush()
         self._text.seek(0)
         try:
             with self.path.open(encoding=self._source.encoding, newline="") as there:
@@ -104,7 +116,7 @@ class RejectsFile:
             raise self.exists()
         if os.path.lexists(self.path):
             return self.path
-        self._text.flush()
+        self._flush()
         self._binary.seek(0)
         try:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -130,7 +142,8 @@ class RejectsFile:
     def close(self) -> None:
         """Forgets what was collected; what was put in place stays."""
         if self._text is not None:
-            self._text.close()
+            with suppress(OSError):  # what is not written yet is not wanted any more
+                self._text.close()
             self._text = None
 
     def _facts(self, row: list[str]) -> list[str]:
@@ -144,6 +157,13 @@ class RejectsFile:
         )
         self._writer = csv.writer(_Lines(self._text), delimiter=self._source.delimiter)
         self._writer.writerow(self._header)
+
+    def _flush(self) -> None:
+        assert self._text is not None
+        try:
+            self._text.flush()
+        except OSError as error:
+            raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> OutputLost | StorageFull:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -201,6 +201,10 @@ class _Job:
         except RpctlError as error:
             _tell_progress(error, report)
             raise
+        except KeyboardInterrupt:
+            if report.applied:
+                self.listener.on_note(f"At least {report.applied:,} rows are in (run {run}).")
+            raise
         finally:
             rejects.close()
         return report
@@ -218,7 +222,8 @@ class _Job:
         if report.stopped_at_line is not None:
             self.listener.on_note(
                 f"Stopped after line {report.stopped_at_line}: {report.refused} rows were refused "
-                f"(--max-errors {self.options.max_errors}). The rows after it were not looked at."
+                f"(--max-errors {self.options.max_errors}). The rows after it were not looked at; a higher limit "
+                "goes on."
             )
         return report
 

@@ -27,6 +27,8 @@ from rpctl.errors import (
     RunNotFound,
     StorageFull,
 )
+from rpctl.importing import rejects as rejects_module
+from rpctl.importing import overlap
 from rpctl.importing import run as run_module
 from rpctl.importing.report import Report
 from rpctl.importing.run import ImportOptions, Listener, import_file
@@ -162,9 +164,51 @@ def test_corrected_rejects_are_imported_as_they_are_and_never_counted_again(desk
 def test_a_key_column_under_another_name_keeps_the_keys_in_the_rejects(desk: Desk) -> None:
     desk.run("customer_id,points,txn\nC1,x,t-1\nC1,y,\n", map={"key": "txn"})
     header, first, second = desk.rejects()
-    assert header == "customer_id,points,txn,line,error_code,error"
-    assert first.startswith("C1,x,t-1,2,invalid_value")
+    assert header == "customer_id,points,txn,key,line,error_code,error"
+    assert first.startswith("C1,x,t-1,t-1,2,invalid_value")
     assert second.startswith("C1,y,row-")
+
+
+@pytest.mark.parametrize("again", [{"map": {"key": "txn"}, "ignore_extra": True}, {"ignore_extra": True}])
+@pytest.mark.parametrize("key", ["", ",key"])
+def test_rejects_keep_their_keys_with_and_without_the_mapping(desk: Desk, again: dict[str, Any], key: str) -> None:
+    first = {"map": {"key": "txn"}, "ignore_extra": True}
+    original = f"customer_id,points,txn{key}\nC1,-5,t-1{key and ',x'}\n"
+    assert counts(desk.run(original, **first)) == {"rows": 1, "refused": 1}
+    desk.backend.apply([AddPoints("C1", "before", 100)])
+    rejects = desk.folder / "points.rejected.csv"
+    assert counts(desk.run(rejects, **again)) == {"rows": 1, "applied": 1}
+    assert counts(desk.run(original, **first)) == {"rows": 1, "alreadyApplied": 1}
+    assert desk.balances() == {"C1": 95}
+
+
+def test_a_column_called_key_may_be_something_else(desk: Desk) -> None:
+    mapping = {"map": {"reference_id": "key"}}
+    assert counts(desk.run("customer_id,points,key\nC1,-5,order-1\n", **mapping)) == {"rows": 1, "refused": 1}
+    assert desk.rejects()[0] == "customer_id,points,key,idempotency_key,line,error_code,error"
+    assert desk.rejects()[1].startswith("C1,-5,order-1,row-")
+    desk.backend.apply([AddPoints("C1", "before", 100)])
+    assert counts(desk.run(desk.folder / "points.rejected.csv", **mapping)) == {"rows": 1, "applied": 1}
+    assert counts(desk.run("customer_id,points,key\nC1,-5,order-1\n", **mapping)) == {"rows": 1, "alreadyApplied": 1}
+
+
+def test_a_column_that_rejects_bring_along_has_no_other_meaning(desk: Desk) -> None:
+    for field in ("key", "reason"):
+        with pytest.raises(InvalidFile, match="of its own"):
+            desk.run("customer_id,points,Error\nC1,x,t1\n", map={field: "error"})
+    assert not desk.backend.path.exists()
+
+
+@pytest.mark.parametrize("rejected", [1, 2_000])
+def test_a_disk_without_room_for_the_rejects_says_so_and_what_is_in(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, rejected: int
+) -> None:
+    full = Path("/dev/full").open("r+b")  # noqa: SIM115 - closed with the rejects
+    monkeypatch.setattr(rejects_module.tempfile, "TemporaryFile", lambda **_: full)
+    with pytest.raises(StorageFull) as caught:
+        desk.run("customer_id,points\nC1,5\n" + f"C2,{'x' * 50}\n" * rejected)
+    assert (caught.value.details["run"], desk.balances()) == ("run-1", {"C1": 5})
+    assert desk.backend.run("run-1")["finishedAt"] is None
 
 
 def test_rejects_keep_encoding_delimiter_cells_and_quoted_line_breaks(desk: Desk) -> None:
@@ -354,6 +398,7 @@ def test_an_interrupted_run_is_recorded_and_the_same_command_goes_on(
     recorded = desk.backend.run("run-1")
     assert (recorded["finishedAt"], recorded["rows"], recorded["applied"]) == (None, 20, 19)
     assert not (desk.folder / "points.rejected.csv").exists()
+    assert desk.notes == ["At least 19 rows are in (run run-1)."]
     assert counts(desk.run(text)) == {"rows": 35, "applied": 15, "alreadyApplied": 19, "refused": 1}
     assert desk.backend.run("run-2")["finishedAt"] is not None
     assert [run["run"] for run in desk.backend.runs()] == ["run-2", "run-1"]
@@ -418,6 +463,7 @@ def test_a_file_that_comes_into_the_way_of_the_rejects_meanwhile_does_not_hide_w
 
 def test_memory_does_not_grow_with_rows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "BATCH_ROWS", 100)
+    monkeypatch.setattr(overlap, "SAMPLE_ROWS", 100)
     peaks = []
     for rows in (1_000, 10_000):
         text = "customer_id,points\n" + "".join(f"C{n % 50},{n + 1}\n" for n in range(rows))

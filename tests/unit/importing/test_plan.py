@@ -194,7 +194,15 @@ def test_a_constant_is_a_cell_of_every_row() -> None:
 
 
 @pytest.mark.parametrize(
-    "constants", [{"points": "1.5"}, {"valid_until": "soon"}, {"operation": "steal"}, {"customer_id": "a\tb"}]
+    "constants",
+    [
+        {"points": "1.5"},
+        {"valid_until": "soon"},
+        {"operation": "steal"},
+        {"customer_id": "a\tb"},
+        {"reason": "\udcff"},
+        {"description": "x" * 10_000},
+    ],
 )
 def test_an_impossible_constant_is_refused_at_once(constants: dict[str, str]) -> None:
     columns = understand(["customer_id", "points"], {}, constants)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from rpctl.backends.ledger.backend import LedgerBackend
 from rpctl.backends.ledger.sql import file
 from rpctl.domain.changes import AddPoints
 from rpctl.errors import InvalidFile, LedgerUnusable
+
+CONNECT = sqlite3.connect
 
 
 @pytest.fixture
@@ -60,15 +63,12 @@ def test_what_others_write_while_a_restore_keeps_the_old_state_comes_after_the_r
         writing.join(0.5)
 
     monkeypatch.setattr(file, "copy_file", copy_then_let_others_in)
-    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **{**k, "check_same_thread": False}))
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: CONNECT(*a, **{**k, "check_same_thread": False}))
     kept = upkeep.restore(ledger, tmp_path / "backup.db")
     writing.join()
     assert kept is not None
     assert (balance(kept, ledger), ledger.active_points("C1")) == (11, 101)
     assert list(ledger.verify().problems()) == []
-
-
-connect = sqlite3.connect
 
 
 def test_a_restore_whose_copy_of_the_old_state_fails_changes_nothing(
@@ -264,3 +264,39 @@ def test_a_damaged_ledger_is_said_to_be_damaged_when_it_is_copied(ledger: Ledger
     with pytest.raises(LedgerUnusable, match=f"The ledger {ledger.path} is damaged"):
         upkeep.backup(ledger, tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()
+
+
+# -- erasure -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def careless_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite as built without SECURE_DELETE: free space keeps what was in it unless one asks."""
+
+    def connect(*words: object, **named: object) -> sqlite3.Connection:
+        connection: sqlite3.Connection = CONNECT(*words, **named)  # type: ignore[call-overload]
+        connection.execute("PRAGMA secure_delete = OFF")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+
+
+def test_every_connection_overwrites_what_it_frees(careless_build: None, ledger: LedgerBackend) -> None:
+    add(ledger, "first")
+    for write in (True, False):
+        ledger.close()
+        connection = ledger.balances(write=write).connection
+        assert connection.execute("PRAGMA secure_delete").fetchone() == (1,)
+
+
+def test_pages_split_before_a_deletion_keep_no_copy_of_the_id(careless_build: None, ledger: LedgerBackend) -> None:
+    shuffled = random.Random(3)
+    ids = [f"person-{shuffled.randrange(10**8):08d}-{'x' * shuffled.randrange(30)}" for _ in range(3000)]
+    for at in range(0, len(ids), 500):
+        ledger.apply([AddPoints(one, f"key of {one}", 1) for one in ids[at : at + 500]], entries=False)
+    gone = shuffled.sample(ids, 100)
+    for customer_id in gone:
+        ledger.delete_customer(customer_id)
+    ledger.close()
+    content = ledger.path.read_bytes()
+    assert [one for one in gone if one[:15].encode() in content] == []

@@ -142,7 +142,6 @@ class Books(Entries):
 
         Returns how many entries there were, and the points added, redeemed and left.
         """
-        self.connection.execute("PRAGMA secure_delete = ON")
         counts = self.connection.execute(
             "SELECT count(*), coalesce(sum(points) FILTER (WHERE kind = 1), 0),"
             " coalesce(sum(points) FILTER (WHERE kind = 2), 0), coalesce(sum(remaining), 0)"

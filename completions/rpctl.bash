@@ -44,7 +44,7 @@ __rpctl_command() {
         arguments='nothing nothing'
         ;;
     'points import')
-        switches+=' --ignore-extra --dry-run --strict --no-header-row --decimal-comma'
+        switches+=' --ignore-extra --dry-run --strict --no-header-row --decimal-comma --again'
         takes+=' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --site'
         arguments='files'
         ;;

@@ -169,6 +169,7 @@ complete -c rpctl -n '__rpctl_at \'points import\'' -l columns -x -d 'The column
 complete -c rpctl -n '__rpctl_at \'points import\'' -l no-header-row -d 'The first line is a row already'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l decimal-comma -d 'Numbers are written 29,33'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l date-format -x -d 'How dates are written, e.g. %d.%m.%Y'
+complete -c rpctl -n '__rpctl_at \'points import\'' -l again -d 'Count every row anew, although it is in from an earlier import'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l site -x -d 'The site whose program applies'
 complete -c rpctl -n '__rpctl_at \'points import\' 0 0' -F
 

@@ -7,7 +7,7 @@
     |  |- CustomerNotFound, OptionNotFound, EntryNotFound, RunNotFound, ProfileNotFound
     |- Refused                 6   a rule says no; nothing was changed
     |  |- InsufficientPoints, ProgramDisabled, EarnsNothing
-    |  |- KeyReused, CustomerDeleted
+    |  |- KeyReused, CustomerDeleted, AlreadyImported
     |  |- CustomerExists, OptionExists, ProfileExists, StaleVersion
     |  |- AlreadyReversed, NotReversible, NothingToReverse, CouponIssued, NotExchangeable
     |  |- ConsentMissing, ReadOnlyProfile, UnsupportedOperation
@@ -152,6 +152,15 @@ class CustomerDeleted(Refused):
 
     code = "customer_deleted"
     default_hint = "If the customer is really new again, use another key."
+
+
+class AlreadyImported(Refused):
+    """Most rows of the file are in from an earlier run of another file, and would count twice."""
+
+    code = "already_imported"
+    default_hint = (
+        "A column with keys (--map key=COLUMN) tells which rows are new; --again takes every row for a new change."
+    )
 
 
 class CustomerExists(Refused):

@@ -6,7 +6,7 @@ Every method may raise `LedgerUnusable`, `LedgerBusy` or `StorageFull` besides t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -113,11 +113,35 @@ class Backend(Protocol):
         ...
 
 
+class FileContent(NamedTuple):
+    """What an import run remembers of its file: the digest of the parsed cells; the generation of its keys (0, and
+    one more whenever the same file was meant anew); a sample of its rows' digests."""
+
+    digest: bytes
+    generation: int
+    sample: bytes
+
+
+class EarlierRun(NamedTuple):
+    """An import run as the next one needs to know it; ``applied``: rows that it applied or found applied."""
+
+    run: str
+    started_at: Instant
+    finished: bool
+    file: str
+    applied: int
+    content: FileContent
+
+
 class ImportRuns(Protocol):
     """Where import runs are recorded."""
 
-    def start_run(self, run: str, now: Instant, file: str, content: bytes, report: Document) -> None:
-        """A new run, unfinished; ``content`` is the digest of the file's parsed cells."""
+    def start_run(self, run: str, now: Instant, file: str, content: FileContent, report: Document) -> None:
+        """A new run, unfinished."""
+        ...
+
+    def earlier_runs(self) -> Iterator[EarlierRun]:
+        """The runs so far, the latest first."""
         ...
 
     def save_run(self, run: str, report: Document, finished_at: Instant | None) -> None:

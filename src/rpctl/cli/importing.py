@@ -41,6 +41,7 @@ class Wanted:
     columns: str | None
     decimal_comma: bool
     date_format: str | None
+    again: bool
     site_code: str
 
 
@@ -61,6 +62,7 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
         rejects=None if wanted.rejects is None else Path(wanted.rejects),
         decimal_comma=wanted.decimal_comma,
         date_format=wanted.date_format,
+        again=wanted.again,
     )
     if session.settings.read_only and not wanted.dry_run:
         raise ReadOnlyProfile(f"{session.whose} is read-only.", "With --dry-run nothing is changed.")

@@ -276,6 +276,9 @@ def import_(
     date_format: Annotated[
         str | None, typer.Option(metavar="FORMAT", help="How dates are written, e.g. %d.%m.%Y.")
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Count every row anew, although it is in from an earlier import.")
+    ] = False,
     site: Site = None,
 ) -> View:
     """Import point changes from a CSV file, every row once.
@@ -286,8 +289,11 @@ def import_(
 
     Columns: customer_id and points (or order_value), and reference_id, description, reason, valid_until,
     created_at, site_code, key, operation. Negative points redeem. The same file again changes nothing; a
-    stopped import goes on with the same command. Refused rows go to FILE-STEM.rejected.csv, which can be
-    corrected and imported as it is (exit status 3).
+    stopped import goes on with the same command. A file of which more than half the rows are in from another
+    file, such as a longer export without keys, is refused (exit 6, already_imported).
+
+    Refused rows go to FILE-STEM.rejected.csv, which can be corrected and imported as it is (exit status 3).
+    With --strict nothing is applied unless every row passes a rehearsal.
     """
     from rpctl.cli.importing import Wanted, run_import
 
@@ -307,6 +313,7 @@ def import_(
         columns=columns,
         decimal_comma=decimal_comma,
         date_format=date_format,
+        again=again,
         site_code=parse_id(session.settings.site if site is None else site, "site code"),
     )
     return run_import(session, file, wanted)

@@ -21,6 +21,7 @@ from typing import BinaryIO, Final
 
 from rpctl.errors import InvalidFile, InvalidValue, StorageFull
 from rpctl.importing.columns import known_names
+from rpctl.importing.overlap import Sample
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _BOM: Final = "\ufeff"
@@ -32,7 +33,7 @@ _SAVE_AS_UTF8: Final = "Save it as UTF-8, or name its encoding with --encoding, 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a file holds: the digest of its parsed cells and the number of its rows, header aside.
+    """What a file holds: the digest of its parsed cells, the number of its rows, header aside, and a sample of them.
 
     The digest is the same for the same cells in another encoding, with other line ends or another delimiter. Of
     what was typed nothing is in it, names for the columns of a file without a header line included.
@@ -40,6 +41,13 @@ class Content:
 
     digest: bytes
     rows: int
+    sample: bytes
+
+    def of_generation(self, generation: int) -> bytes:
+        """The digest from which the rows' keys come when the same file is meant anew for the n-th time."""
+        if not generation:
+            return self.digest
+        return blake2b(self.digest + b"%d" % generation, digest_size=16, person=b"rpctl again").digest()
 
 
 class Source:
@@ -74,13 +82,16 @@ class Source:
     def content(self, on_progress: Callable[[int], None] | None = None) -> Content:
         """Reads everything once. Raises as `rows` does; ``on_progress`` gets the number of rows so far."""
         digest = blake2b(digest_size=16, person=b"rpctl rows")
+        sample = Sample()
         digest.update(self._hashed(1, self.header) if self._has_header_row else _NO_HEADER)
         count = 0
         for count, (line, row) in enumerate(self.rows(), 1):
-            digest.update(self._hashed(line, row))
+            hashed = self._hashed(line, row)
+            digest.update(hashed)
+            sample.add(hashed)
             if on_progress and count % 50_000 == 0:
                 on_progress(count)
-        return Content(digest.digest(), count)
+        return Content(digest.digest(), count, sample.to_bytes())
 
     def _hashed(self, line: int, row: Sequence[str]) -> bytes:
         try:

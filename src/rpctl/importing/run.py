@@ -13,11 +13,12 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from rpctl.backends.port import Backend, ImportRuns
+from rpctl.backends.port import Backend, FileContent, ImportRuns
 from rpctl.domain.changes import AddPoints, RedeemPoints
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused
 from rpctl.domain.values import Instant
 from rpctl.errors import (
+    AlreadyImported,
     EarnsNothing,
     InvalidFile,
     InvalidValue,
@@ -28,6 +29,7 @@ from rpctl.errors import (
     RpctlError,
 )
 from rpctl.importing.columns import Columns, check_fields, understand
+from rpctl.importing.overlap import share_of
 from rpctl.importing.plan import Grammar, Planner, Reject
 from rpctl.importing.reader import DELIMITERS, Content, Source, open_source
 from rpctl.importing.rejects import RejectsFile, rejects_path
@@ -35,6 +37,9 @@ from rpctl.importing.report import Report
 
 BATCH_ROWS: Final = 5_000
 """Rows of one write transaction: well below the time for which a ledger may be locked."""
+
+MOST_ROWS: Final = 0.5
+"""If a larger share of a file's rows is in from an earlier run under other keys, the import is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class ImportOptions:
     ``zone``: of dates without an offset; ``site_code``: where a row names none; ``dry_run``: change nothing;
     ``strict``: apply nothing where a row is refused; ``max_errors``: stop when that many rows are refused, from 1;
     ``rejects``: where refused rows go, None = beside the file; ``decimal_comma``, ``date_format``: see
-    `rpctl.importing.plan.Grammar`.
+    `rpctl.importing.plan.Grammar`; ``again``: rows that are in already, from this file or another, are meant anew.
     """
 
     map: Mapping[str, str] = field(default_factory=dict)
@@ -63,6 +68,7 @@ class ImportOptions:
     rejects: Path | None = None
     decimal_comma: bool = False
     date_format: str | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +132,35 @@ def import_file(
             listener.on_note(note)
         content = source.content(lambda done: listener.on_progress("reading", done, None))
         grammar = Grammar(options.zone, options.site_code, options.decimal_comma, options.date_format)
-        planner = Planner(columns, grammar, content.digest)
-        job = _Job(source, columns, content, planner, target, options, clock, listener)
+        generation = 0 if "key" in columns.positions else _generation(content, options, runs, name)
+        planner = Planner(columns, grammar, content.of_generation(generation))
+        kept = FileContent(content.digest, generation, content.sample)
+        job = _Job(source, columns, content, kept, planner, target, options, clock, listener)
         report = Report(name, clock(), dry_run=options.dry_run)
         return job.rehearse_only(backend, report) if options.dry_run else job.apply(backend, runs, report, new_run_id)
+
+
+def _generation(content: Content, options: ImportOptions, runs: ImportRuns, name: str) -> int:
+    """Which generation of the file's own keys this run goes on with or begins. Raises `AlreadyImported`.
+
+    A stopped run of the same file is gone on with first, even with ``again``: or what it applied would count twice.
+    """
+    others = []
+    for earlier in runs.earlier_runs():
+        if earlier.content.digest == content.digest:
+            return earlier.content.generation + (options.again and earlier.finished)
+        others.append(earlier)
+    if not options.again:
+        for earlier in others:
+            share = share_of(content.sample, earlier.content.sample) if earlier.applied else 0.0
+            if share > MOST_ROWS:
+                raise AlreadyImported(
+                    f"{share:.0%} of the rows of {name} are in already, from import run {earlier.run} of "
+                    f"{earlier.file}; they would count twice.",
+                    run=earlier.run,
+                    share=round(share, 4),
+                )
+    return 0
 
 
 class _Row(NamedTuple):
@@ -147,6 +178,7 @@ class _Job:
     source: Source
     columns: Columns
     content: Content
+    kept: FileContent
     planner: Planner
     target: Path
     options: ImportOptions
@@ -180,7 +212,7 @@ class _Job:
 
     def _apply_recorded(self, backend: Backend, runs: ImportRuns, report: Report, run: str) -> Report:
         report.run = run
-        runs.start_run(run, report.started_at, report.file, self.content.digest, report.document())
+        runs.start_run(run, report.started_at, report.file, self.kept, report.document())
         rejects = self._rejects()
 
         def save() -> None:  # after every batch, so that whatever ends the run leaves its counts

@@ -27,8 +27,8 @@ from rpctl.errors import (
     RunNotFound,
     StorageFull,
 )
-from rpctl.importing import rejects as rejects_module
 from rpctl.importing import overlap
+from rpctl.importing import rejects as rejects_module
 from rpctl.importing import run as run_module
 from rpctl.importing.report import Report
 from rpctl.importing.run import ImportOptions, Listener, import_file

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rpctl.backends.ledger.audit import Audit
     from rpctl.backends.ledger.sql.books import Books
     from rpctl.backends.ledger.sql.catalog import Catalog
-    from rpctl.backends.port import Tombstone
+    from rpctl.backends.port import EarlierRun, FileContent, Tombstone
     from rpctl.domain.changes import Change
     from rpctl.domain.outcomes import Outcome
     from rpctl.domain.points import Summary
@@ -235,7 +235,7 @@ class LedgerBackend:
 
     # -- import runs -----------------------------------------------------------------------------------
 
-    def start_run(self, run: str, now: Instant, file: str, content: bytes, report: Document) -> None:
+    def start_run(self, run: str, now: Instant, file: str, content: FileContent, report: Document) -> None:
         """See `ImportRuns`."""
         store, catalog = self.tables(write=True)
         with store.transaction(write=True):
@@ -246,6 +246,12 @@ class LedgerBackend:
         store, catalog = self.tables(write=True)
         with store.transaction(write=True):
             catalog.save_run(run, report, finished_at)
+
+    def earlier_runs(self) -> Iterator[EarlierRun]:
+        """See `ImportRuns`."""
+        _, catalog = self.tables()
+        with file.translated(self.path):
+            yield from catalog.earlier_runs()
 
     def runs(self) -> list[dict[str, Any]]:
         """See `ImportRuns`."""

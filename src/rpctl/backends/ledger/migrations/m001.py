@@ -3,7 +3,8 @@
 Instants are milliseconds since 1970 in UTC; 4611686018427387904 in ``valid_until`` means never, so that one
 comparison serves. ``entries.seq`` is the recording order. ``entries.kind``: 1 added, 2 redeemed, 0 erased with
 its customer. ``remaining`` is what is left of a lot, the one column of an entry that changes. An entry without
-``id`` has its key's digest for one.
+``id`` has its key's digest for one. ``import_runs.content`` is the digest of a file's cells, ``generation`` how
+often that file was meant anew, ``sample`` the digests of some of its rows.
 
 Three b-trees carry the entries: the rows, the keys, and one index that serves a customer's history, the sum of
 what is active and the order in which redemptions use lots.
@@ -39,6 +40,8 @@ CREATE TABLE import_runs (
   finished_at INTEGER,
   file TEXT NOT NULL,
   content BLOB NOT NULL,
+  generation INTEGER NOT NULL,
+  sample BLOB NOT NULL,
   report TEXT NOT NULL
 ) STRICT;
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from rpctl.backends.port import EarlierRun, FileContent
 from rpctl.domain.program import Program
 from rpctl.domain.redeem_options import Coupon, Document, RedeemOption
 from rpctl.domain.values import Instant, format_instant
@@ -125,10 +126,10 @@ class Catalog:
 
     # -- import runs -----------------------------------------------------------------------------------
 
-    def start_run(self, run: str, now: Instant, file: str, content: bytes, report: Document) -> None:
-        """A new import run; ``content`` is the digest of the file's parsed cells."""
+    def start_run(self, run: str, now: Instant, file: str, content: FileContent, report: Document) -> None:
+        """A new import run."""
         self.connection.execute(
-            "INSERT INTO import_runs VALUES (?, ?, NULL, ?, ?, ?)", (run, now, file, content, _dump(report))
+            "INSERT INTO import_runs VALUES (?, ?, NULL, ?, ?, ?, ?, ?)", (run, now, file, *content, _dump(report))
         )
 
     def save_run(self, run: str, report: Document, finished_at: Instant | None) -> None:
@@ -136,6 +137,17 @@ class Catalog:
         self.connection.execute(
             "UPDATE import_runs SET report = ?, finished_at = ? WHERE run = ?", (_dump(report), finished_at, run)
         )
+
+    def earlier_runs(self) -> Iterator[EarlierRun]:
+        """The runs so far, the latest first."""
+        sql = (
+            "SELECT run, started_at, finished_at IS NOT NULL, file,"
+            " coalesce(json_extract(report, '$.applied'), 0) + coalesce(json_extract(report, '$.alreadyApplied'), 0),"
+            " content, generation, sample"
+            " FROM import_runs ORDER BY started_at DESC, rowid DESC"
+        )
+        for run, started_at, finished, file, applied, *content in self.connection.execute(sql):
+            yield EarlierRun(run, started_at, bool(finished), file, applied, FileContent(*content))
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs, the latest first."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rpctl.domain.expiries import SumsByExpiry
-from rpctl.domain.points import AddedPoints, Entry, Summary, Use
+from rpctl.domain.points import AddedPoints, Entry, Summary
 from rpctl.domain.values import Instant
+from rpctl.reports.draws import uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +49,19 @@ def explain(summary: Summary, now: Instant) -> Explanation:
 
 
 def _first_mismatch(summary: Summary) -> Mismatch | None:
-    until = {lot.id: lot.valid_until for lot in summary.added}
-    sums = SumsByExpiry(until.values())
+    sums = SumsByExpiry(lot.valid_until for lot in summary.added)
     recorded: set[str] = set()
-    draws = _draws(summary)
+    used = uses(summary)
     for entry in summary.entries():
         if isinstance(entry, AddedPoints):
             recorded.add(entry.id)
             sums.add(entry.valid_until, entry.points)
-        for lot_id, use in draws.get(entry.id, ()):
+        for lot, use in used.get(entry.id, ()):
             if use.points is None:
                 return None  # the backend does not say how much each lot gave: nothing to recompute from
-            if lot_id in recorded:
-                sums.add(until[lot_id], -use.points)
+            if lot.id in recorded:
+                sums.add(lot.valid_until, -use.points)
         expected = sums.later_than(entry.created_at)
         if expected != entry.all_points_after_creation:
             return Mismatch(entry, entry.all_points_after_creation, expected)
     return None
-
-
-def _draws(summary: Summary) -> dict[str, list[tuple[str, Use]]]:
-    draws: dict[str, list[tuple[str, Use]]] = {}
-    for lot in summary.added:
-        for use in lot.used_with:
-            draws.setdefault(use.redemption_id, []).append((lot.id, use))
-    return draws

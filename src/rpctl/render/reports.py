@@ -9,7 +9,7 @@ from rpctl.domain.points import AddedPoints, Summary
 from rpctl.domain.values import format_instant
 from rpctl.render.points import moment
 from rpctl.render.views import Column, View, brief_id, brief_moment
-from rpctl.reports.explain import Explanation, LotStory
+from rpctl.reports.explain import Explanation, LotStory, Mismatch
 from rpctl.reports.history import Line
 
 _HISTORY_COLUMNS: Final = (
@@ -42,6 +42,14 @@ _LOT_COLUMNS: Final = (
     ),
 )
 
+_ABOUT_THE_CHAIN: Final = {
+    ("backdated", True): "not expired by that date",
+    ("backdated", False): "expired since that date",
+    ("unexplained", True): "more is stored than the lines come to",
+    ("unexplained", False): "less is stored than the lines come to",
+}
+"""What a line that is no change and no expiry says of itself, by its type and whether points come or go."""
+
 
 def history(summary: Summary, lines: Iterable[Line]) -> View:
     """``rpctl.history/1``: a line per change, expiries included."""
@@ -57,7 +65,8 @@ def history(summary: Summary, lines: Iterable[Line]) -> View:
 
 def _line(line: Line) -> dict[str, Any]:
     entry = line.entry
-    lot = entry if isinstance(entry, AddedPoints) else None
+    about = _ABOUT_THE_CHAIN.get((line.kind, line.points > 0))
+    lot = entry if isinstance(entry, AddedPoints) and about is None else None
     return {
         "date": format_instant(line.at),
         "type": line.kind,
@@ -65,10 +74,10 @@ def _line(line: Line) -> dict[str, Any]:
         "balance": line.balance,
         "validUntil": moment(lot.valid_until) if lot else None,
         "reference-id": lot.reference_id if lot else None,
-        "description": entry.description,
-        "couponCode": getattr(entry, "coupon_code", None),
+        "description": about or entry.description,
+        "couponCode": None if about else getattr(entry, "coupon_code", None),
         "id": entry.id,
-        "reverses": entry.reverses,
+        "reverses": None if about else entry.reverses,
     }
 
 
@@ -84,15 +93,23 @@ def explanation(found: Explanation) -> View:
         if mismatch is None
         else {"id": mismatch.entry.id, "stored": mismatch.stored, "expected": mismatch.expected},
     }
-    lead = f"Customer {found.customer_id}: {found.active_points} active points; "
-    if mismatch is None:
-        lead += "every number adds up"
-    else:
-        lead += (
-            f"the numbers stop adding up at entry {mismatch.entry.id}: "
-            f"{mismatch.stored} is stored, {mismatch.expected} expected"
-        )
+    verdict = "every number adds up" if mismatch is None else f"the numbers {_where(mismatch)}"
+    lead = f"Customer {found.customer_id}: {found.active_points} active points; {verdict}"
     return View((document,), _LOT_COLUMNS, many=False, rows=lambda doc: doc["lots"], lead=lambda _: lead)
+
+
+def mismatch_warning(found: Explanation) -> str | None:
+    """What to warn of in every format: the entry at which the numbers stop adding up; None where they never do.
+
+    Rows alone (tsv, csv) have no place for it, and a table and JSON may be read past it.
+    """
+    if found.mismatch is None:
+        return None
+    return f"The numbers of customer {found.customer_id} {_where(found.mismatch)}."
+
+
+def _where(mismatch: Mismatch) -> str:
+    return f"stop adding up at entry {mismatch.entry.id}: {mismatch.stored} is stored, {mismatch.expected} expected"
 
 
 def _lot(story: LotStory) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rpctl.domain.values import NEVER, Instant
+from rpctl.domain.values import Instant
 from rpctl.errors import EntryNotFound
 
 
@@ -93,13 +92,3 @@ class Summary:
                 "Give more of the id; `rpctl points history CUSTOMER -o tsv` shows it whole.",
             )
         raise EntryNotFound(f"Customer {self.customer_id} has no entry {entry_id}.")
-
-
-def active_points(lots: Iterable[AddedPoints], at: Instant) -> int:
-    """The sum of what is left of the lots that are valid at that moment (``ledger.md`` rule 1)."""
-    return sum(lot.left for lot in lots if lot.is_valid(at))
-
-
-def expires(lot: AddedPoints) -> bool:
-    """Whether the lot has an end at all."""
-    return lot.valid_until < NEVER

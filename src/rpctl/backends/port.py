@@ -28,6 +28,8 @@ class Tombstone:
     points_added: int
     points_redeemed: int
     points_left: int
+    erased_fully: bool = True
+    """False where the text could not be wiped at once, because someone still reads what was before."""
 
 
 class Backend(Protocol):

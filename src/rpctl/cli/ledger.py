@@ -49,6 +49,8 @@ def verify(ctx: typer.Context) -> views.View:
 
     Recomputes every balance, every lot and every digest. Exit status 3 where something is wrong.
     """
+    from rpctl.backends.ledger import upkeep
+
     session: Session = ctx.obj
     found = session.backend.verify()
     problems = [
@@ -66,6 +68,11 @@ def verify(ctx: typer.Context) -> views.View:
         session.terminal.warn(f"problems: {len(problems)}; keep the file and restore the last good backup elsewhere")
     else:
         session.terminal.note(f"everything holds: entries {found.entries}, customers {found.customers}")
+    if not problems and not upkeep.empty_log(session.backend):
+        session.terminal.warn(
+            "the ledger's log may still hold text of deleted customers, because someone reads the ledger; "
+            "run `rpctl ledger verify` again when they are done"
+        )
     columns = [views.Column(name) for name in ("customerId", "entryId", "rule", "message")]
     return views.View(
         (document,),

@@ -6,6 +6,7 @@ import os
 import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -300,3 +301,86 @@ def test_pages_split_before_a_deletion_keep_no_copy_of_the_id(careless_build: No
     ledger.close()
     content = ledger.path.read_bytes()
     assert [one for one in gone if one[:15].encode() in content] == []
+
+
+def in_files(folder: Path, text: str) -> list[str]:
+    """The files of the folder that hold the text."""
+    return sorted(name for name, content in contents(folder).items() if text.encode() in content)
+
+
+def test_a_deletion_while_someone_reads_says_soon_that_the_log_is_not_empty(
+    ledger: LedgerBackend, other: LedgerBackend, tmp_path: Path
+) -> None:
+    add(ledger, "first", "Personal-Name")
+    summaries = other.balances().connection
+    summaries.execute("BEGIN")
+    summaries.execute("SELECT * FROM entries").fetchall()
+    started = time.monotonic()
+    tombstone = ledger.delete_customer("Personal-Name")
+    assert (tombstone.erased_fully, tombstone.points_left) == (False, 1)
+    assert time.monotonic() - started < 10
+    assert in_files(tmp_path, "Personal-Name") != []
+    assert not upkeep.empty_log(ledger)
+    summaries.execute("COMMIT")  # the process stays, and has the ledger open
+    assert upkeep.empty_log(ledger)
+    assert in_files(tmp_path, "Personal-Name") == []
+
+
+def test_a_later_deletion_finishes_an_earlier_one(ledger: LedgerBackend, other: LedgerBackend, tmp_path: Path) -> None:
+    add(ledger, "first", "Personal-Name")
+    add(ledger, "second", "Another-Name")
+    reading = other.balances().connection
+    reading.execute("BEGIN")
+    reading.execute("SELECT * FROM entries").fetchall()
+    assert not ledger.delete_customer("Personal-Name").erased_fully
+    reading.execute("COMMIT")
+    assert ledger.delete_customer("Another-Name").erased_fully
+    assert in_files(tmp_path, "-Name") == []
+
+
+def test_the_last_to_close_the_ledger_finishes_a_deletion(
+    ledger: LedgerBackend, other: LedgerBackend, tmp_path: Path
+) -> None:
+    add(ledger, "first", "Personal-Name")
+    reading = other.balances().connection
+    reading.execute("BEGIN")
+    reading.execute("SELECT * FROM entries").fetchall()
+    assert not ledger.delete_customer("Personal-Name").erased_fully
+    ledger.close()
+    assert in_files(tmp_path, "Personal-Name") != []
+    other.close()
+    assert in_files(tmp_path, "Personal-Name") == []
+
+
+def test_a_deletion_alone_is_complete(ledger: LedgerBackend, tmp_path: Path) -> None:
+    add(ledger, "first", "Personal-Name")
+    assert ledger.delete_customer("Personal-Name").erased_fully
+    assert in_files(tmp_path, "Personal-Name") == []
+
+
+def test_a_log_that_is_not_empty_is_nothing_to_speak_of_without_a_deletion(
+    ledger: LedgerBackend, other: LedgerBackend
+) -> None:
+    assert upkeep.empty_log(ledger)
+    add(ledger, "first")
+    reading = other.balances().connection
+    reading.execute("BEGIN")
+    reading.execute("SELECT * FROM entries").fetchall()
+    add(ledger, "second")
+    assert upkeep.empty_log(ledger)
+
+
+def test_copies_beside_the_ledger_are_named(ledger: LedgerBackend, tmp_path: Path) -> None:
+    assert upkeep.copies_beside(ledger.path) == []
+    add(ledger, "first")
+    upkeep.backup(ledger, tmp_path / "backup.db")
+    kept = upkeep.restore(ledger, tmp_path / "backup.db")
+    (tmp_path / "ledger.db.v1.bak").touch()
+    (tmp_path / "ledger.db.v1.bak1").touch()
+    (tmp_path / "other.db.v1.bak").touch()
+    copies = [kept, tmp_path / "ledger.db.v1.bak", tmp_path / "ledger.db.v1.bak1"]
+    assert upkeep.copies_beside(ledger.path) == copies
+    link = tmp_path / "links"
+    link.mkdir()
+    (link / "link.db").symlink_to(ledger.path)
+    assert upkeep.copies_beside(link / "link.db") == copies

@@ -157,7 +157,7 @@ class LedgerBackend:
             store.insert_customers([CustomerRow(store.next_seq("customers"), customer_id, Account())])
 
     def delete_customer(self, customer_id: str) -> Tombstone:
-        """See the port; the text is overwritten in the file and in its log."""
+        """See the port; the text is overwritten in the file, and its log is emptied."""
         store, catalog = self.tables(write=True)
         with store.transaction(write=True):
             customer = store.customers_by_id([customer_id]).get(customer_id)
@@ -166,11 +166,10 @@ class LedgerBackend:
             origin = store.origin(self.setting.who, self.setting.version, None)
             counts = store.erase_customer(customer.seq, self.setting.clock(), origin)
             catalog.forget(customer_id, f"deleted-{self.setting.random_bytes(8).hex()}", self.setting.clock())
-        with file.translated(self.path):
-            store.truncate_log()
+        erased_fully = store.truncate_log()
         from rpctl.backends.port import Tombstone
 
-        return Tombstone(*counts)
+        return Tombstone(*counts, erased_fully=erased_fully)
 
     # -- redeem options and program --------------------------------------------------------------------
 

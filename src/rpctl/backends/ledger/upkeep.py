@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
+from glob import escape
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,26 @@ def _sound(source: Path, path: Path) -> Connection:
     except LedgerUnusable as error:
         raise InvalidFile(error.message, "Name a file that `rpctl ledger backup` wrote.") from error
     return backup_file
+
+
+def empty_log(backend: LedgerBackend) -> bool:
+    """Finishes what the deletion of a customer could not while others read: takes erased text out of the log.
+
+    True where nothing of a deleted customer can be in the log, now or already before.
+    """
+    if not file.exists(backend.path) or not file.is_writable(backend.path):
+        return True
+    entries = backend.tables()[0]
+    return entries.truncate_log() or not entries.counts()["deletedCustomers"]
+
+
+def copies_beside(path: Path) -> list[Path]:
+    """Copies of the ledger that lie beside it and still hold whom a deletion erased: what restores kept, what
+    upgrades left, with their logs. Copies under other names and in other places are not known."""
+    kinds = ("before-restore-*", "v*.bak*")
+    places = {path.absolute(), path.resolve()}
+    found = {copy for place in places for kind in kinds for copy in place.parent.glob(f"{escape(place.name)}.{kind}")}
+    return sorted(copy for copy in found if not copy.name.endswith("-shm"))
 
 
 def export(backend: LedgerBackend) -> Iterator[dict[str, Any]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rpctl.backends.ledger.sql.entries import COLUMNS, ERASED, Entries, EntryRow
+from rpctl.backends.ledger.sql.file import patience
 from rpctl.domain.lots import Account, OpenLot
 from rpctl.domain.values import Instant
 from rpctl.errors import RunNotFound
 
+_LOG_PATIENCE_MS: Final = 1000
 _PARAMETERS: Final = 900  # how many values one statement takes at most: below every SQLite's own limit
 _INSERT: Final = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(EntryRow._fields))})"  # noqa: S608
 
@@ -170,9 +173,19 @@ class Books(Entries):
         self.connection.execute("INSERT INTO tombstones VALUES (?, ?, ?, ?, ?, ?, ?)", (seq, at, origin, *counts))
         return counts  # type: ignore[no-any-return]
 
-    def truncate_log(self) -> None:
-        """Writes the log back into the file and empties it, so that erased text is in neither."""
-        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def truncate_log(self) -> bool:
+        """Writes the log back into the file and empties it, so that erased text is in neither. Outside a
+        transaction.
+
+        False where others read what was before for longer than a moment, or the system does not let us write: the
+        log then goes with a later call, or when the last process closes the ledger.
+        """
+        with patience(self.connection, _LOG_PATIENCE_MS):
+            try:
+                busy, *_ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.DatabaseError:  # what was committed before is safe
+                return False
+        return not busy
 
 
 def _in_parts(values: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:

@@ -139,8 +139,8 @@ def overwrite(source: sqlite3.Connection, target: sqlite3.Connection, path: Path
         pages = min(1024, source.execute("PRAGMA page_count").fetchone()[0] - 1)
         # Only with the log can others read the old content while this transaction is open.
         target.execute("PRAGMA journal_mode = WAL")
-        target.execute(f"PRAGMA busy_timeout = {_SLICE_MS}")
-        source.backup(target, pages=pages, progress=after_step, sleep=0.05)
+        with patience(target, _SLICE_MS):
+            source.backup(target, pages=pages, progress=after_step, sleep=0.05)
 
 
 def replace_damaged(source: sqlite3.Connection, path: Path, aside: Path) -> None:
@@ -257,8 +257,7 @@ def begin_writing(connection: sqlite3.Connection) -> None:
     also begins with short naps, so that a single change finds the gap between two batches of a long import.
     """
     deadline = time.monotonic() + BUSY_TIMEOUT_S
-    connection.execute(f"PRAGMA busy_timeout = {_SLICE_MS}")
-    try:
+    with patience(connection, _SLICE_MS):
         while True:
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -267,6 +266,14 @@ def begin_writing(connection: sqlite3.Connection) -> None:
                     raise
             else:
                 return
+
+
+@contextmanager
+def patience(connection: sqlite3.Connection, milliseconds: int) -> Iterator[None]:
+    """How long SQLite waits for others, for once."""
+    connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+    try:
+        yield
     finally:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
 

@@ -3,7 +3,9 @@ or in a file beside it."""
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -85,3 +87,48 @@ def test_a_backup_into_a_folder_that_is_not_there_speaks_of_the_copy(machine: Ma
     done = machine.run("ledger", "backup", "nodir/x.db")
     assert refusal(done, 7) == "The copy nodir/x.db cannot be written: No such file or directory."
     assert "--ledger" not in done.err
+
+
+def test_a_killed_dry_run_leaves_nothing_beyond_the_next_one(machine: Machine) -> None:
+    machine.csv("many.csv", (f"C{number},1" for number in range(20_000)))
+    machine.run("points", "add", "C1", "5").ok()
+    process = machine.start(["rpctl", "points", "import", "many.csv", "--dry-run"])
+    wait_until(lambda: list(machine.ledger.parent.glob(".rpctl-rehearsal-*/ledger.db")))
+    process.send_signal(signal.SIGKILL)
+    finish(process)
+    assert len(list(machine.ledger.parent.glob(".rpctl-*"))) == 1
+    machine.csv("one.csv", ["C1,1"])
+    machine.run("points", "import", "one.csv", "--dry-run").ok()
+    assert [one.name for one in machine.ledger.parent.iterdir()] == ["ledger.db"]
+
+
+def test_a_dry_run_needs_no_folder_that_may_be_written(machine: Machine, obeying_permissions: list[str]) -> None:
+    machine.run("points", "add", "C1", "5").ok()
+    machine.csv("one.csv", ["C1,1"])
+    temporary = machine.work / "tmp"
+    temporary.mkdir()
+    machine.ledger.parent.chmod(0o500)
+    done = machine.run(
+        *("points", "import", "one.csv", "--dry-run", "-o", "json"),
+        prefix=obeying_permissions,
+        environ={"TMPDIR": str(temporary)},
+    )
+    assert done.ok().document["applied"] == 1
+    assert list(temporary.iterdir()) == []
+    machine.ledger.parent.chmod(0o700)
+    assert [one.name for one in machine.ledger.parent.iterdir()] == ["ledger.db"]
+
+
+def test_a_deletion_while_someone_reads_ends_soon_and_verify_finishes_it(machine: Machine) -> None:
+    machine.run("points", "add", "Personal-Name", "5").ok()
+    with closing(sqlite3.connect(machine.ledger, isolation_level=None)) as reading:
+        reading.execute("BEGIN")
+        reading.execute("SELECT * FROM entries").fetchall()
+        started = time.monotonic()
+        machine.run("customer", "delete", "Personal-Name", "--confirm", "Personal-Name").ok()
+        assert time.monotonic() - started < 15
+        assert "may still hold text of deleted customers" in machine.run("ledger", "verify").ok().err
+        reading.execute("COMMIT")
+        assert "deleted customers" not in machine.run("ledger", "verify").ok().err
+        for path in machine.ledger.parent.iterdir():
+            assert b"Personal-Name" not in path.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import sqlite3
@@ -16,6 +17,7 @@ import pytest
 from rpctl.backends.ledger import upkeep
 from rpctl.backends.ledger.backend import LedgerBackend
 from rpctl.backends.ledger.sql import file
+from rpctl.backends.ledger.workplace import sweep, workplace
 from rpctl.domain.changes import AddPoints
 from rpctl.errors import InvalidFile, LedgerUnusable
 
@@ -159,8 +161,6 @@ def test_a_damaged_ledger_is_replaced_when_nobody_has_it_open_any_more(
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        import fcntl
-
         with ledger.path.open("rb") as held:
             fcntl.lockf(held, fcntl.LOCK_SH, 510, 0x40000002)  # as SQLite does for as long as a ledger is open
             os.write(writer, b".")
@@ -384,3 +384,124 @@ def test_copies_beside_the_ledger_are_named(ledger: LedgerBackend, tmp_path: Pat
     link.mkdir()
     (link / "link.db").symlink_to(ledger.path)
     assert upkeep.copies_beside(link / "link.db") == copies
+
+
+# -- leftovers ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Leaves in the folder what a process that is killed leaves; or one that goes on, with ``alive``."""
+    children: list[int] = []
+
+    def leave(purpose: str, *, alive: bool = False) -> Path:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            with workplace(tmp_path, purpose) as place:
+                (place / "ledger.db").write_text("Personal-Name")
+                os.write(writer, place.name.encode())
+                threading.Event().wait(60)
+            os._exit(0)
+        place = tmp_path / os.read(reader, 100).decode()
+        os.close(reader)
+        os.close(writer)
+        if alive:
+            children.append(child)
+        else:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+        assert (place / "ledger.db").read_text() == "Personal-Name"
+        return place
+
+    yield leave
+    for child in children:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+
+
+DOINGS: dict[str, Callable[[LedgerBackend, Path], object]] = {
+    "a dry run": lambda ledger, folder: ledger.rehearsal().__enter__() and None,
+    "a backup": lambda ledger, folder: upkeep.backup(ledger, folder / "another.db"),
+    "a restore": lambda ledger, folder: upkeep.restore(ledger, folder / "backup.db"),
+    "a deletion": lambda ledger, folder: ledger.delete_customer("C1"),
+    "a new ledger": lambda ledger, folder: add(LedgerBackend(folder / "new.db", ledger.setting), "first"),
+}
+
+
+@pytest.mark.parametrize("doing", DOINGS)
+def test_what_killed_processes_left_is_swept_up_and_what_is_in_use_stays(
+    ledger: LedgerBackend, tmp_path: Path, killed: Callable[..., Path], doing: str
+) -> None:
+    add(ledger, "first")
+    upkeep.backup(ledger, tmp_path / "backup.db")
+    left = [killed("rehearsal"), killed("new")]
+    used = killed("rehearsal", alive=True)
+    DOINGS[doing](ledger, tmp_path)
+    assert [place.exists() for place in left] == [False, False]
+    assert (used / "ledger.db").exists()
+
+
+def test_ordinary_work_looks_for_no_leftovers(
+    ledger: LedgerBackend, killed: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(ledger, "first")
+    ledger.close()
+    left = killed("rehearsal")
+    add(ledger, "second")
+    assert ledger.active_points("C1") == 2
+    assert left.exists()
+
+
+def test_leftovers_of_others_and_links_are_not_swept_up(
+    tmp_path: Path, killed: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = killed("rehearsal")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").touch()
+    (tmp_path / ".rpctl-new-link").symlink_to(elsewhere)
+    (tmp_path / ".rpctl-new-file").touch()
+    (tmp_path / ".rpctl-config").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: -2)
+        sweep(tmp_path)
+    assert theirs.exists()
+    sweep(tmp_path)
+    assert not theirs.exists()
+    assert (elsewhere / "file").exists()
+    assert sorted(one.name for one in tmp_path.iterdir()) == [
+        ".rpctl-config",
+        ".rpctl-new-file",
+        ".rpctl-new-link",
+        "elsewhere",
+    ]
+
+
+def test_a_folder_that_was_swept_up_before_it_was_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, taken = fcntl.flock, []
+
+    def be_late(descriptor: int, how: int) -> None:
+        if not taken:
+            (early,) = tmp_path.iterdir()
+            taken.append(early)
+            early.rmdir()
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", be_late)
+    with workplace(tmp_path) as place:
+        assert (place.is_dir(), place == taken[0]) == (True, False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rehearsal_is_for_its_owner_alone_and_gone_at_the_end(ledger: LedgerBackend, tmp_path: Path) -> None:
+    add(ledger, "first")
+    with ledger.rehearsal() as copy:
+        add(copy, "second")  # type: ignore[arg-type]
+        (place,) = tmp_path.glob(".rpctl-*")
+        assert oct(place.stat().st_mode & 0o777) == "0o700"
+        assert copy.active_points("C1") == 2
+    assert ledger.active_points("C1") == 1
+    assert not list(tmp_path.glob(".rpctl-*"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rpctl.backends.ledger.sql import file
@@ -101,21 +101,26 @@ class LedgerBackend:
     def rehearsal(self) -> Iterator[LedgerBackend]:
         """A copy of the ledger, gone at the end: the same rules, the same code, nothing lasts.
 
-        It lies beside the ledger and needs as much room again.
+        It lies beside the ledger, or where that is not allowed in the system's folder for temporary files, and
+        needs as much room again.
         """
-        import tempfile
-        from pathlib import Path
+        from contextlib import ExitStack
 
-        folder = self.path.parent if self.path.parent.is_dir() else None
-        with tempfile.TemporaryDirectory(prefix=".rpctl-rehearsal-", dir=folder) as temporary:
-            copy = Path(temporary) / "ledger.db"
-            if self.path.exists():
+        from rpctl.backends.ledger.workplace import workplace
+
+        folder = self.path.absolute().parent
+        with ExitStack() as stack:
+            try:
+                if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+                    folder = _temporary_folder()
+                copy = stack.enter_context(workplace(folder, "rehearsal")) / "ledger.db"
+            except OSError as error:
+                raise file.unusable(self.path, error, "copied for a dry run") from error
+            if file.exists(self.path):
                 file.copy_file(self.tables()[0].connection, copy, of=self.path)
             backend = LedgerBackend(copy, self.setting)
-            try:
-                yield backend
-            finally:
-                backend.close()
+            stack.callback(backend.close)
+            yield backend
 
     def active_points(self, customer_id: str, at: Instant | None = None) -> int:
         """See the port; ``at`` defaults to now."""
@@ -158,6 +163,8 @@ class LedgerBackend:
 
     def delete_customer(self, customer_id: str) -> Tombstone:
         """See the port; the text is overwritten in the file, and its log is emptied."""
+        from rpctl.backends.ledger.workplace import sweep
+
         store, catalog = self.tables(write=True)
         with store.transaction(write=True):
             customer = store.customers_by_id([customer_id]).get(customer_id)
@@ -167,6 +174,9 @@ class LedgerBackend:
             counts = store.erase_customer(customer.seq, self.setting.clock(), origin)
             catalog.forget(customer_id, f"deleted-{self.setting.random_bytes(8).hex()}", self.setting.clock())
         erased_fully = store.truncate_log()
+        with suppress(OSError):
+            for folder in (self.path.parent, _temporary_folder()):
+                sweep(folder)  # what a killed dry run left has the text too
         from rpctl.backends.port import Tombstone
 
         return Tombstone(*counts, erased_fully=erased_fully)
@@ -314,6 +324,13 @@ class LedgerBackend:
 
 class _RollBack(Exception):
     """Takes a transaction back that went well."""
+
+
+def _temporary_folder() -> Path:
+    import tempfile
+    from pathlib import Path
+
+    return Path(tempfile.gettempdir())
 
 
 def _unknown(customer_id: str) -> CustomerNotFound:

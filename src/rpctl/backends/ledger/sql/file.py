@@ -154,7 +154,7 @@ def replace_damaged(source: sqlite3.Connection, path: Path, aside: Path) -> None
 
     try:
         place = path.resolve()
-        with beside(place) as new:
+        with _beside(place) as new:
             with translated(path), closing(_connect(f"file:{quote(os.fsencode(new))}?mode=rw")) as copy:
                 source.backup(copy)
                 copy.execute("PRAGMA journal_mode = WAL")
@@ -207,7 +207,7 @@ def create_file(path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
     """Makes an empty ledger at ``path``, unless one came to be there meanwhile."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with beside(path) as new:
+        with _beside(path) as new:
             with translated(path), closing(_connect(f"file:{quote(os.fsencode(new))}?mode=rw")) as connection:
                 _create(connection, migrations)
             _into_place(new, path)
@@ -230,7 +230,7 @@ def copy_file(source: sqlite3.Connection, target: Path, *, of: Path, noun: str =
     try:
         if exists(target):
             raise OutputExists(f"{target} is there already.")
-        with beside(target) as new:
+        with _beside(target) as new:
             with translated(target, noun), closing(_connect(f"file:{quote(os.fsencode(new))}?mode=rw")) as copy:
                 try:
                     source.backup(copy)
@@ -279,15 +279,14 @@ def patience(connection: sqlite3.Connection, milliseconds: int) -> Iterator[None
 
 
 @contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """An empty file of our own, 0600, in the folder of ``path``; gone at the end with all SQLite puts beside it."""
-    new = path.absolute().with_name(f".{path.name}.{os.urandom(6).hex()}.new")
-    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    try:
+def _beside(path: Path) -> Iterator[Path]:
+    """An empty file of our own, 0600, on the disk of ``path``; gone at the end with all SQLite puts beside it."""
+    from rpctl.backends.ledger.workplace import workplace
+
+    with workplace(path.parent) as place:
+        new = place / "ledger.db"
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         yield new
-    finally:
-        for leftover in (new, _wal(new), new.with_name(new.name + "-shm"), new.with_name(new.name + "-journal")):
-            leftover.unlink(missing_ok=True)
 
 
 @contextmanager

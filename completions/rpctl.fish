@@ -160,7 +160,7 @@ complete -c rpctl -n '__rpctl_at \'points import\'' -l map -x -a 'customer_id= p
 complete -c rpctl -n '__rpctl_at \'points import\'' -l set -x -a 'customer_id= points= order_value= operation= reference_id= description= reason= valid_until= created_at= site_code= key=' -d 'The same value in every row; repeatable'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l ignore-extra -d 'Leave out columns that are not known'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l dry-run -d 'Check everything, change nothing'
-complete -c rpctl -n '__rpctl_at \'points import\'' -l strict -d 'Apply nothing unless every row passes'
+complete -c rpctl -n '__rpctl_at \'points import\'' -l strict -d 'Apply nothing unless every row passes a rehearsal'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l max-errors -x -d 'Stop when so many rows are refused'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l rejects -r -F -d 'Where refused rows go; by default FILE-STEM.rejected.csv'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l delimiter -x -d 'By default found from the header'

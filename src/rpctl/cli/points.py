@@ -259,7 +259,7 @@ def import_(
     ] = None,
     ignore_extra: Annotated[bool, typer.Option("--ignore-extra", help="Leave out columns that are not known.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, change nothing.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Apply nothing unless every row passes.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Apply nothing unless every row passes a rehearsal.")] = False,
     max_errors: Annotated[str | None, typer.Option(metavar="N", help="Stop when so many rows are refused.")] = None,
     rejects: Annotated[
         str | None, typer.Option(metavar="PATH", help="Where refused rows go; by default FILE-STEM.rejected.csv.")
@@ -293,7 +293,8 @@ def import_(
     file, such as a longer export without keys, is refused (exit 6, already_imported).
 
     Refused rows go to FILE-STEM.rejected.csv, which can be corrected and imported as it is (exit status 3).
-    With --strict nothing is applied unless every row passes a rehearsal.
+    With --strict a file of up to 5,000 rows is applied whole or not at all; a longer one stops at the batch in
+    which a row is refused because others changed the ledger since the rehearsal, and says how many rows are in.
     """
     from rpctl.cli.importing import Wanted, run_import
 

@@ -18,8 +18,9 @@ from rpctl.backends.ledger import upkeep
 from rpctl.backends.ledger.backend import LedgerBackend
 from rpctl.backends.ledger.sql import file
 from rpctl.backends.ledger.workplace import sweep, workplace
-from rpctl.domain.changes import AddPoints
-from rpctl.errors import InvalidFile, LedgerUnusable
+from rpctl.domain.changes import AddPoints, Change, Customers, RedeemPoints, Reverse
+from rpctl.domain.outcomes import Refused
+from rpctl.errors import InvalidFile, LedgerUnusable, NotFound
 
 CONNECT = sqlite3.connect
 
@@ -505,3 +506,57 @@ def test_a_rehearsal_is_for_its_owner_alone_and_gone_at_the_end(ledger: LedgerBa
         assert copy.active_points("C1") == 2
     assert ledger.active_points("C1") == 1
     assert not list(tmp_path.glob(".rpctl-*"))
+
+
+# -- what makes a ledger -----------------------------------------------------------------------------------
+
+
+CHANGING_WHAT_IS_THERE: dict[str, Callable[[LedgerBackend], object]] = {
+    "redeeming": lambda ledger: refused(ledger, RedeemPoints("C1", "k", 5)),
+    "exchanging": lambda ledger: refused(ledger, RedeemPoints("C1", "k", option_id="o")),
+    "reversing": lambda ledger: refused(ledger, Reverse("C1", "0" * 32, "k")),
+    "adding to an existing customer": lambda ledger: refused(
+        ledger, AddPoints("C1", "k", 5, customers=Customers.EXISTING)
+    ),
+    "deleting a customer": lambda ledger: ledger.delete_customer("C1"),
+    "updating an option": lambda ledger: ledger.update_option("o", 1, OPTION),
+    "deleting an option": lambda ledger: ledger.delete_option("o"),
+}
+OPTION = {"name": "A", "points": 10, "coupon": {"name": "T", "discountType": "PERCENT", "discountPercentage": 10}}
+
+
+def refused(ledger: LedgerBackend, change: Change) -> None:
+    (outcome,) = ledger.apply([change])
+    assert isinstance(outcome, Refused)
+    raise outcome.error
+
+
+@pytest.mark.parametrize("what", CHANGING_WHAT_IS_THERE)
+def test_what_only_changes_what_is_there_makes_no_ledger(ledger: LedgerBackend, tmp_path: Path, what: str) -> None:
+    named = LedgerBackend(tmp_path / "new" / "typo.db", ledger.setting, must_exist=True)
+    with pytest.raises(LedgerUnusable, match="There is no ledger"):
+        CHANGING_WHAT_IS_THERE[what](named)
+    with pytest.raises(NotFound):
+        CHANGING_WHAT_IS_THERE[what](ledger)
+    assert list(tmp_path.iterdir()) == []
+    add(ledger, "first")
+    assert balance(ledger.path, ledger) == 1
+
+
+MAKING: dict[str, Callable[[LedgerBackend], object]] = {
+    "adding": lambda ledger: add(ledger, "k"),
+    "creating a customer with points": lambda ledger: ledger.apply(
+        [RedeemPoints("C2", "r", 5), AddPoints("C1", "k", 5, customers=Customers.NEW)]
+    ),
+    "creating a customer": lambda ledger: ledger.create_customer("C1"),
+    "creating an option": lambda ledger: ledger.create_option(OPTION),
+    "setting the program": lambda ledger: ledger.set_program("main", {"enabled": True}),
+}
+
+
+@pytest.mark.parametrize("what", MAKING)
+def test_what_creates_something_makes_the_ledger(ledger: LedgerBackend, what: str) -> None:
+    named = LedgerBackend(ledger.path, ledger.setting, must_exist=True)
+    MAKING[what](named)
+    named.close()
+    assert ledger.path.exists()

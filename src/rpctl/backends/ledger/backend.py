@@ -69,7 +69,7 @@ class LedgerBackend:
         from rpctl.backends.ledger.booking import Booking, Sources
         from rpctl.domain.outcomes import Refused
 
-        store, catalog = self.tables(write=True)
+        store, catalog = self.tables(write=True, make=any(map(_can_create, changes)))
         sources = Sources(self.setting.random_bytes, self.setting.coupon_code)
         decided: list[tuple[Outcome, int | None]] = []
         try:
@@ -165,7 +165,7 @@ class LedgerBackend:
         """See the port; the text is overwritten in the file, and its log is emptied."""
         from rpctl.backends.ledger.workplace import sweep
 
-        store, catalog = self.tables(write=True)
+        store, catalog = self.tables(write=True, make=False)
         with store.transaction(write=True):
             customer = store.customers_by_id([customer_id]).get(customer_id)
             if customer is None:
@@ -209,14 +209,14 @@ class LedgerBackend:
         from rpctl.domain.redeem_options import check_option
 
         option = check_option(document)
-        store, catalog = self.tables(write=True)
+        store, catalog = self.tables(write=True, make=False)
         with store.transaction(write=True):
             catalog.update_option(option_id, version, option, self.setting.clock())
             return catalog.option(option_id)
 
     def delete_option(self, option_id: str) -> None:
         """See the port."""
-        store, catalog = self.tables(write=True)
+        store, catalog = self.tables(write=True, make=False)
         with store.transaction(write=True):
             catalog.delete_option(option_id)
 
@@ -252,7 +252,7 @@ class LedgerBackend:
 
     def save_run(self, run: str, report: Document, finished_at: Instant | None) -> None:
         """See `ImportRuns`."""
-        store, catalog = self.tables(write=True)
+        store, catalog = self.tables(write=True, make=False)
         with store.transaction(write=True):
             catalog.save_run(run, report, finished_at)
 
@@ -289,16 +289,17 @@ class LedgerBackend:
             self._balances.connection.close()
             self._balances = self._tables = None
 
-    def balances(self, *, write: bool = False) -> Balances:
-        """The open file, as far as balances need it; ``write``: make it where there is none."""
+    def balances(self, *, write: bool = False, make: bool = True) -> Balances:
+        """The open file, as far as balances need it; ``write``: to be changed, and with ``make`` made where there
+        is none. What can only change what is there needs no file: it finds an empty ledger."""
         if self._balances and write and not self._writable:
             self.close()  # it was answered for by an empty ledger, or is read-only: find out again
         if self._balances is None:
             self._writable = True
-            if self.path.exists() or self.path.is_symlink():
+            if file.exists(self.path):
                 connection = file.open_file(self.path, write=write)
                 self._writable = file.is_writable(self.path)
-            elif write:
+            elif write and make:
                 file.create_file(self.path)
                 connection = file.open_file(self.path, write=True)
             elif self._must_exist:
@@ -311,15 +312,21 @@ class LedgerBackend:
             self._balances = Balances(connection, self.path)
         return self._balances
 
-    def tables(self, *, write: bool = False) -> tuple[Books, Catalog]:
-        """All tables of the open file, for this package."""
-        connection = self.balances(write=write).connection
+    def tables(self, *, write: bool = False, make: bool = True) -> tuple[Books, Catalog]:
+        """All tables of the open file, for this package; the arguments are those of `balances`."""
+        connection = self.balances(write=write, make=make).connection
         if self._tables is None:
             from rpctl.backends.ledger.sql.books import Books
             from rpctl.backends.ledger.sql.catalog import Catalog
 
             self._tables = Books(connection, self.path), Catalog(connection)
         return self._tables
+
+
+def _can_create(change: Change) -> bool:
+    from rpctl.domain.changes import AddPoints, Customers
+
+    return isinstance(change, AddPoints) and change.customers is not Customers.EXISTING
 
 
 class _RollBack(Exception):

@@ -144,7 +144,7 @@ __rpctl_value() {
     *' -o' | *' --output') offer=words list='table tsv csv json jsonl' ;;
     *' --profile') offer=profiles ;;
     *' --ledger' | 'points import --rejects' | 'options create --from' | 'options update --from') offer=files ;;
-    'points history --type') offer=words list='added redeemed expired' ;;
+    'points history --type') offer=words list='added redeemed expired backdated unexplained' ;;
     'points import --map' | 'points import --set') offer=pairs list='customer_id= points= order_value= operation= reference_id= description= reason= valid_until= created_at= site_code= key=' ;;
     'profile create --backend') offer=words list='ledger' ;;
     esac

@@ -149,7 +149,7 @@ complete -c rpctl -n '__rpctl_at \'points summary\'' -l limit -x -d 'At most so 
 
 complete -c rpctl -n '__rpctl_at \'points history\'' -l since -x -d 'From that day or moment on'
 complete -c rpctl -n '__rpctl_at \'points history\'' -l until -x -d 'Up to that day or moment'
-complete -c rpctl -n '__rpctl_at \'points history\'' -l type -x -a 'added redeemed expired' -d 'Only added, redeemed or expired'
+complete -c rpctl -n '__rpctl_at \'points history\'' -l type -x -a 'added redeemed expired backdated unexplained' -d 'Only added, redeemed, expired, backdated or unexplained'
 
 
 complete -c rpctl -n '__rpctl_at \'points reverse\'' -l description -x -d 'What the customer sees'

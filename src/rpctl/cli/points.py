@@ -177,12 +177,20 @@ def history(
     customer: Customer,
     since: Annotated[str | None, typer.Option(metavar="WHEN", help="From that day or moment on.")] = None,
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="Up to that day or moment.")] = None,
-    kind: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only added, redeemed or expired.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="Only added, redeemed, expired, backdated or unexplained."),
+    ] = None,
 ) -> View:
     """Show a customer's changes in recording order with the running balance, expiries included.
 
     $ rpctl points history C1
     $ rpctl points history C1 --since 2026-01-01 --type redeemed
+
+    Each balance is the one before it plus the points of its line; the last is what is active now. A change dated
+    before the one above it shows the balance of its own date: a `backdated` line first brings back what had not
+    expired by then, and another one later takes off what has expired since. `unexplained` is what a stored balance
+    has more or less than the lines come to.
     """
     from rpctl.domain.values import parse_instant
     from rpctl.render import reports
@@ -207,7 +215,10 @@ def explain(ctx: typer.Context, customer: Customer) -> View:
     from rpctl.reports.explain import explain as explanation_of
 
     session: Session = ctx.obj
-    return reports.explanation(explanation_of(session.backend.summary(parse_id(customer)), session.clock()))
+    found = explanation_of(session.backend.summary(parse_id(customer)), session.clock())
+    if warning := reports.mismatch_warning(found):
+        session.terminal.warn(warning)
+    return reports.explanation(found)
 
 
 @app.command()
@@ -259,7 +270,9 @@ def import_(
     ] = None,
     ignore_extra: Annotated[bool, typer.Option("--ignore-extra", help="Leave out columns that are not known.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, change nothing.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Apply nothing unless every row passes a rehearsal.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Apply nothing unless every row passes a rehearsal.")
+    ] = False,
     max_errors: Annotated[str | None, typer.Option(metavar="N", help="Stop when so many rows are refused.")] = None,
     rejects: Annotated[
         str | None, typer.Option(metavar="PATH", help="Where refused rows go; by default FILE-STEM.rejected.csv.")

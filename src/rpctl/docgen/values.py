@@ -15,7 +15,7 @@ from rpctl.importing.columns import FIELDS
 
 WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "--output": ("table", "tsv", "csv", "json", "jsonl"),
-    "--type": ("added", "redeemed", "expired"),
+    "--type": ("added", "redeemed", "expired", "backdated", "unexplained"),
     "--backend": ("ledger",),
     "SHELL": ("bash", "zsh", "fish"),
 }

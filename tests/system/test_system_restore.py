@@ -6,7 +6,8 @@ from __future__ import annotations
 import signal
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,19 @@ def test_a_deletion_while_someone_reads_ends_soon_and_verify_finishes_it(machine
         assert "deleted customers" not in machine.run("ledger", "verify").ok().err
         for path in machine.ledger.parent.iterdir():
             assert b"Personal-Name" not in path.read_bytes()
+
+
+def test_a_ledger_on_a_full_disk_is_read(machine: Machine, small_disk: Callable[[str], Path]) -> None:
+    at = ("--ledger", str(small_disk("1m") / "ledger.db"))
+    machine.run("points", "add", "C1", "5", *at).ok()
+    fill = Path(at[1]).with_name("fill")
+    with fill.open("ab", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    assert machine.balance("C1", *at) == 5
+    assert machine.verified(*at) == 1
+    refusal(machine.run("points", "add", "C1", "7", "--key", "seven", *at), 75)
+    fill.unlink()
+    machine.run("points", "add", "C1", "7", "--key", "seven", *at).ok()
+    assert (machine.balance("C1", *at), machine.verified(*at)) == (12, 2)
+    assert [one.name for one in fill.parent.iterdir()] == ["ledger.db"]

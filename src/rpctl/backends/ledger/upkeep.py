@@ -78,6 +78,7 @@ def restore(backend: LedgerBackend, source: Path) -> Path | None:
         file.check_restorable(path)
         kept = _free_name(path, format_instant(backend.setting.clock()))
         try:
+            file.open_untouched(path, "ledger").close()  # a damaged one keeps its log, which writing might drop
             ledger = backend.tables(write=True)[0].connection
             file.overwrite(sound, ledger, path, lambda: file.copy_committed(path, kept))
         except file.LedgerDamaged:

@@ -56,20 +56,31 @@ def open_file(path: Path, *, write: bool, migrations: Sequence[str] = MIGRATIONS
     if write and not writable:
         raise _read_only(path)
     mode = "rw" if writable else "ro" if _wal(path).exists() else "ro&immutable=1"
+    if not writable and version < len(migrations):
+        raise LedgerUnusable(
+            f"The ledger {path} is of version {version} and read-only, so it cannot be brought to "
+            f"version {len(migrations)}.",
+            "Make it writable once, or copy it to where it is.",
+        )
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
     with translated(path):
-        connection = _connect(f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}")
         try:
-            if writable:
-                _migrate(connection, path, migrations)
-            elif version < len(migrations):
-                raise LedgerUnusable(
-                    f"The ledger {path} is of version {version} and read-only, so it cannot be brought to "
-                    f"version {len(migrations)}.",
-                    "Make it writable once, or copy it to where it is.",
-                )
-        except BaseException:
-            connection.close()
-            raise
+            return _open(uri, path, migrations if writable else ())
+        except sqlite3.OperationalError as error:
+            if write or not isinstance(_translate(path, error), StorageFull):
+                raise
+            # No room for the memory that SQLite's users share: who locks the others out needs none.
+            return _open(uri, path, migrations if writable else (), alone=True)
+
+
+def _open(uri: str, path: Path, migrations: Sequence[str], *, alone: bool = False) -> sqlite3.Connection:
+    connection = _connect(uri, alone=alone)
+    try:
+        if migrations:
+            _migrate(connection, path, migrations)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -335,13 +346,19 @@ def integrity(connection: sqlite3.Connection) -> list[str]:
     return found
 
 
-def _connect(uri: str) -> sqlite3.Connection:
+def _connect(uri: str, *, alone: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=True, cached_statements=64)
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")
-    # From the first entry on, whatever the build's default: a page that was split long before a customer is
-    # deleted would keep a copy of the id in its free space.
-    connection.execute("PRAGMA secure_delete = ON")
+    try:
+        if alone:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # before anything is read
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        # From the first entry on, whatever the build's default: a page that was split long before a customer is
+        # deleted would keep a copy of the id in its free space.
+        connection.execute("PRAGMA secure_delete = ON")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, suppress
 from glob import escape
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rpctl.backends.ledger.backend import LedgerBackend
 from rpctl.backends.ledger.migrations import MIGRATIONS
@@ -15,9 +15,6 @@ from rpctl.backends.ledger.sql import file
 from rpctl.backends.ledger.sql.entries import ADDED, ERASED, Entries
 from rpctl.domain.values import NEVER, Instant, format_instant
 from rpctl.errors import InvalidFile, LedgerUnusable, OutputExists
-
-if TYPE_CHECKING:
-    from sqlite3 import Connection
 
 _TYPES = {ADDED: "added", ERASED: "erased"}
 
@@ -95,7 +92,7 @@ def _free_name(path: Path, at: str) -> Path:
     return next(kept for kept in names if not file.exists(kept))
 
 
-def _sound(source: Path, path: Path) -> Connection:
+def _sound(source: Path, path: Path) -> file.Connection:
     """The backup, opened. Raises `InvalidFile` where it is none, is damaged, or is the ledger itself."""
     with suppress(OSError):
         if source.samefile(path):

@@ -20,6 +20,9 @@ from urllib.parse import quote
 from rpctl.backends.ledger.migrations import MIGRATIONS
 from rpctl.errors import LedgerBusy, LedgerUnusable, OutputExists, RpctlError, StorageFull
 
+Connection = sqlite3.Connection
+"""An open ledger, to those who need not know what it is."""
+
 APPLICATION_ID: Final = 0x52504C47  # "RPLG", in the file's header at byte 68
 BUSY_TIMEOUT_S: Final = 30.0
 _SLICE_MS: Final = 200

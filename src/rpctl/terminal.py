@@ -109,7 +109,7 @@ class Terminal:
     def width(self) -> int:
         """Columns of the terminal; 80 where nobody knows."""
         columns = self.environ.get("COLUMNS", "")
-        if columns.isdecimal() and int(columns) > 0:
+        if columns.isdecimal() and len(columns) < 6 and int(columns) > 0:
             return int(columns)
         try:
             return os.get_terminal_size(self.stdout.fileno()).columns or 80

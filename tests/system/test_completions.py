@@ -53,7 +53,7 @@ CASES: Final[Mapping[str, str]] = {
     "rpctl -o js": "json jsonl",
     "rpctl --output t": "table tsv",
     "rpctl points balance C1 --output=c": "csv",
-    "rpctl points history C1 --type ": "added redeemed expired",
+    "rpctl points history C1 --type ": "added redeemed expired backdated unexplained",
     "rpctl points history C1 --type=r": "redeemed",
     "rpctl profile create till --backend ": "ledger",
     "rpctl points add C1 50 --ex": "--existing",

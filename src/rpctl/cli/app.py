@@ -22,6 +22,7 @@ from rpctl.errors import (
     OutputLost,
     RpctlError,
     StorageFull,
+    Temporary,
     Terminated,
     UsageError,
 )
@@ -165,6 +166,8 @@ def _system(error: OSError) -> RpctlError:
 
 
 def _hint(error: RpctlError, session: Session) -> str | None:
+    if isinstance(error, Interrupted | Temporary) and session.repeat_hint:
+        return session.repeat_hint
     if isinstance(error, Interrupted | OutputLost) and session.fresh_key:
         return f"Run it again with --key {session.fresh_key}: it counts once, whether it was done already or not."
     if error.hint is None and isinstance(error, UsageError):

@@ -82,6 +82,7 @@ def list_(
     $ rpctl customer list --search smith
     $ rpctl customer list -o csv > customers.csv
     """
+    search = parse_text(search, "text to search for")
     return customers(ctx.obj.backend.customers(search, None if limit is None else parse_count(limit, "customers")))
 
 
@@ -98,8 +99,10 @@ def delete(
     $ rpctl customer delete C1 --confirm C1
 
     Counts and sums stay as a tombstone. The keys of the customer's changes stay as digests, so that an old
-    import cannot bring the person back.
+    import cannot bring the person back. Backups keep what they hold.
     """
+    from rpctl.backends.ledger import upkeep
+
     session: Session = ctx.obj
     customer_id = parse_id(customer)
     if confirm is not None and confirm != customer_id:
@@ -113,6 +116,15 @@ def delete(
         answer=customer_id,
     )
     tombstone = backend.delete_customer(customer_id)
+    if not tombstone.erased_fully:
+        session.terminal.warn(
+            "the text is still in the ledger's log, because someone is reading the ledger; "
+            "`rpctl ledger verify` finishes the deletion when they are done"
+        )
+    if copies := upkeep.copies_beside(backend.path):
+        session.terminal.warn(
+            f"copies of the ledger may still hold the customer: {', '.join(str(copy) for copy in copies)}"
+        )
     return views.record(
         {
             "customerId": customer_id,

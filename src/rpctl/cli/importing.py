@@ -70,6 +70,8 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
     if file == STDIN and stdin is None:
         raise InvalidFile("Standard input is closed.", "Name a CSV file, or pipe one in.")
     session.check_fields(REPORT_FIELDS)
+    if wanted.again:
+        session.repeat_hint = "Run it again without --again: that goes on with what was begun and counts nothing twice."
     backend = session.backend
     report = import_file(
         stdin.buffer if file == STDIN and stdin is not None else Path(file),

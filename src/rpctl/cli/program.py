@@ -81,7 +81,7 @@ _FIELDS = (
 def _months(text: str) -> int | None:
     if text == "none":
         return None
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_VALIDITY_MONTHS:
+    if not text.isascii() or not text.isdigit() or len(text) > 4 or not 1 <= int(text) <= MAX_VALIDITY_MONTHS:
         raise InvalidValue(f"{text!r} is not a number of months.", f"Write 1 to {MAX_VALIDITY_MONTHS}, or none.")
     return int(text)
 

@@ -144,6 +144,11 @@ def update(
     if not changes and not from_:
         raise UsageError("Nothing to change.", "Name what to change, e.g. --points 80.")
     whole = _read(session, from_) if from_ else current.document
+    if whole.get("id", option_id) != option_id:
+        raise UsageError(
+            f"The document is redeem option {whole['id']}, not {option_id}.",
+            "Name its own id, or take the id out of it.",
+        )
     known = parse_count(if_version, "versions") if if_version is not None else _version_of(whole, current.version)
     if known != current.version:
         raise StaleVersion(
@@ -252,6 +257,14 @@ def _currency(option: RedeemOption | None) -> str | None:
     return found or ((coupon.get("restrictions") or {}).get("minOrderValue") or {}).get("currency")
 
 
+class _NoNumber(ValueError):
+    """NaN or Infinity, which JSON does not have."""
+
+
+def _no_number(text: str) -> None:
+    raise _NoNumber(text)
+
+
 def _limit(text: str) -> int:
     return -1 if text == "-1" else parse_count(text, "redemptions")
 
@@ -268,18 +281,24 @@ def _read(session: Session, name: str) -> dict[str, Any]:
             text = session.terminal.stdin.read() if session.terminal.stdin else ""
         else:
             text = Path(name).read_text(encoding="utf-8-sig")
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_no_number)
     except OSError as error:
         raise InvalidFile(
             f"{where} cannot be read: {error.strerror}.", "Check the name and its permissions."
         ) from error
     except UnicodeDecodeError as error:
         raise InvalidFile(f"{where} is not UTF-8 text.", "Save it as UTF-8.") from error
+    except _NoNumber as error:
+        raise InvalidFile(
+            f"{where} is not JSON: {error} is no number there.", "Write a number, or leave it out."
+        ) from None
     except json.JSONDecodeError as error:
         raise InvalidFile(
             f"{where} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}.",
             "`rpctl options show ID -o json` shows what it looks like.",
         ) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidFile(f"{where} holds JSON beyond all measure.", "An option is a small document.") from error
     if isinstance(document, list) and len(document) == 1:
         document = document[0]
     if not isinstance(document, dict):

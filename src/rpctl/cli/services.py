@@ -46,6 +46,7 @@ class Session:
         self.random_bytes = random_bytes
         self.flags: dict[str, Any] = {}
         self.fresh_key: str | None = None
+        self.repeat_hint: str | None = None  # what to do after an end in the middle, where it is not the same again
         self._who = who or _os_user
         self._backend: LedgerBackend | None = None
 

@@ -72,6 +72,10 @@ def check_option(document: Any) -> dict[str, Any]:
     _whole(option, "points", 1, MAX_POINTS, required=True)
     if "coupon" in option:
         option["coupon"] = check_coupon(option["coupon"])
+    try:
+        json.dumps(option, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        raise InvalidValue("The redeem option holds something that JSON or UTF-8 text cannot.") from None
     return option
 
 

@@ -89,6 +89,7 @@ WITHOUT_COUNTERPART: Final = frozenset(
 _AMOUNT_IS_POINTS_BESIDE: Final = frozenset({"customerprofileid", "identifier"})
 _NATIVE: Final = {name.replace("_", ""): name for name in FIELDS}
 _READ_OVER: Final = {name.replace("_", "") for name in REJECT_COLUMNS}
+_SHOWN: Final = 12
 _BETWEEN_WORDS: Final = re.compile(r"[\s_-]+")
 
 
@@ -163,7 +164,8 @@ def understand(
     search.claim_native()
     extra = search.claim_aliases()
     if extra and not ignore_extra:
-        shown = ", ".join(names[at] or f"(column {at + 1} has no name)" for at in extra)
+        shown = ", ".join(names[at][:60] or f"(column {at + 1} has no name)" for at in extra[:_SHOWN])
+        shown += f" and {len(extra) - _SHOWN} more" if len(extra) > _SHOWN else ""
         raise InvalidFile(
             f"The file has columns that rpctl does not know: {shown}.",
             "--map FIELD=COLUMN gives a column a meaning, --ignore-extra leaves it out; "

@@ -13,7 +13,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from rpctl.backends.port import Backend, FileContent, ImportRuns
+from rpctl.backends.port import Backend, EarlierRun, FileContent, ImportRuns
 from rpctl.domain.changes import AddPoints, RedeemPoints
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused
 from rpctl.domain.values import Instant
@@ -145,11 +145,14 @@ def _generation(content: Content, options: ImportOptions, runs: ImportRuns, name
 
     A stopped run of the same file is gone on with first, even with ``again``: or what it applied would count twice.
     """
-    others = []
+    same: list[EarlierRun] = []
+    others: list[EarlierRun] = []
     for earlier in runs.earlier_runs():
-        if earlier.content.digest == content.digest:
-            return earlier.content.generation + (options.again and earlier.finished)
-        others.append(earlier)
+        (same if earlier.content.digest == content.digest else others).append(earlier)
+    if same:
+        latest = max(earlier.content.generation for earlier in same)
+        finished = any(earlier.finished for earlier in same if earlier.content.generation == latest)
+        return latest + 1 if options.again and finished else latest
     if not options.again:
         for earlier in others:
             share = share_of(content.sample, earlier.content.sample) if earlier.applied else 0.0

@@ -81,11 +81,11 @@ class LedgerBackend:
                 if all_or_nothing and not all(isinstance(error, EarnsNothing) for error in refused):
                     raise _RollBack
                 booking.flush()
+                if entries:  # before the commit: after it the customer may be deleted, or another ledger restored
+                    return [self._with_entry(outcome, seq) for outcome, seq in decided]
         except _RollBack:
-            entries = False  # there are none
-        if not entries:
-            return [outcome for outcome, _ in decided]
-        return [self._with_entry(outcome, seq) for outcome, seq in decided]
+            pass  # what is left to tell is who was refused
+        return [outcome for outcome, _ in decided]
 
     def _with_entry(self, outcome: Outcome, seq: int | None) -> Outcome:
         from dataclasses import replace
@@ -257,10 +257,11 @@ class LedgerBackend:
             catalog.save_run(run, report, finished_at)
 
     def earlier_runs(self) -> Iterator[EarlierRun]:
-        """See `ImportRuns`."""
-        _, catalog = self.tables()
-        with file.translated(self.path):
-            yield from catalog.earlier_runs()
+        """See `ImportRuns`; there are none where the import is going to make the ledger."""
+        if file.exists(self.path):
+            _, catalog = self.tables()
+            with file.translated(self.path):
+                yield from catalog.earlier_runs()
 
     def runs(self) -> list[dict[str, Any]]:
         """See `ImportRuns`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -367,6 +368,8 @@ def _connect(uri: str, *, alone: bool = False) -> sqlite3.Connection:
 
 def _check_header(path: Path, newest: int, noun: str = "ledger") -> int:
     try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise _not_a_ledger(path)  # unread: a pipe would wait for ever
         with path.open("rb") as file:
             header = file.read(100)
     except OSError as error:
@@ -440,6 +443,12 @@ def _statements(script: str) -> Iterator[str]:
 
 
 def _into_place(new: Path, path: Path, *, must_be_new: bool = False) -> None:
+    for log in (_wal(path), _wal(path).with_name(path.resolve().name + "-journal")):
+        if log.exists() and not exists(path):  # in this order: whoever makes the file makes its log after it
+            raise LedgerUnusable(
+                f"{log} is the log of a ledger that is gone; SQLite would read it into the new file {path}.",
+                "Bring back the file that it belongs to, or move the log away.",
+            )
     try:
         os.link(new, path)
     except FileExistsError:
@@ -476,6 +485,11 @@ def _translate(path: Path, error: sqlite3.Error, noun: str = "ledger") -> RpctlE
     if full or (code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _is_full(path)):
         return StorageFull(f"The disk of the {noun} {path} is full.")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if exists(path) and not is_writable(path):  # read without locks: a writer may have come in between
+            return LedgerBusy(
+                f"The {noun} {path} could not be read: someone is writing it, or it is damaged.",
+                "Try again; `rpctl ledger verify`, run by someone who may write it, tells which.",
+            )
         return LedgerDamaged(
             f"The {noun} {path} is damaged: {error}.",
             "Keep it as it is; `rpctl ledger restore FILE` brings back a backup.",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rpctl.backends.ledger.sql import file
+from rpctl.backends.ledger.sql import faults, file
 from rpctl.backends.ledger.sql.balances import Balances
 from rpctl.errors import CustomerExists, CustomerNotFound, EarnsNothing, InvalidValue, LedgerUnusable
 
@@ -115,8 +115,8 @@ class LedgerBackend:
                     folder = _temporary_folder()
                 copy = stack.enter_context(workplace(folder, "rehearsal")) / "ledger.db"
             except OSError as error:
-                raise file.unusable(self.path, error, "copied for a dry run") from error
-            if file.exists(self.path):
+                raise faults.unusable(self.path, error, "copied for a dry run") from error
+            if faults.exists(self.path):
                 file.copy_file(self.tables()[0].connection, copy, of=self.path)
             backend = LedgerBackend(copy, self.setting)
             stack.callback(backend.close)
@@ -125,7 +125,7 @@ class LedgerBackend:
     def active_points(self, customer_id: str, at: Instant | None = None) -> int:
         """See the port; ``at`` defaults to now."""
         balances = self.balances()
-        with file.translated(self.path):
+        with faults.translated(self.path):
             points = balances.active_points(customer_id, self.setting.clock() if at is None else at)
         if points is None:
             raise _unknown(customer_id)
@@ -186,7 +186,7 @@ class LedgerBackend:
     def options(self) -> list[RedeemOption]:
         """See the port."""
         _, catalog = self.tables()
-        with file.translated(self.path):
+        with faults.translated(self.path):
             return catalog.options()
 
     def create_option(self, document: Document) -> RedeemOption:
@@ -223,13 +223,13 @@ class LedgerBackend:
     def coupon(self, code: str) -> Coupon:
         """See the port."""
         _, catalog = self.tables()
-        with file.translated(self.path):
+        with faults.translated(self.path):
             return catalog.coupon(code)
 
     def program(self, site_code: str) -> Program:
         """See the port."""
         _, catalog = self.tables()
-        with file.translated(self.path):
+        with faults.translated(self.path):
             return catalog.program(site_code)
 
     def set_program(self, site_code: str, settings: dict[str, Any]) -> Program:
@@ -258,21 +258,21 @@ class LedgerBackend:
 
     def earlier_runs(self) -> Iterator[EarlierRun]:
         """See `ImportRuns`; there are none where the import is going to make the ledger."""
-        if file.exists(self.path):
+        if faults.exists(self.path):
             _, catalog = self.tables()
-            with file.translated(self.path):
+            with faults.translated(self.path):
                 yield from catalog.earlier_runs()
 
     def runs(self) -> list[dict[str, Any]]:
         """See `ImportRuns`."""
         _, catalog = self.tables()
-        with file.translated(self.path):
+        with faults.translated(self.path):
             return catalog.runs()
 
     def run(self, run: str) -> dict[str, Any]:
         """See `ImportRuns`."""
         _, catalog = self.tables()
-        with file.translated(self.path):
+        with faults.translated(self.path):
             return catalog.run(run)
 
     # -- the file --------------------------------------------------------------------------------------
@@ -297,9 +297,9 @@ class LedgerBackend:
             self.close()  # it was answered for by an empty ledger, or is read-only: find out again
         if self._balances is None:
             self._writable = True
-            if file.exists(self.path):
+            if faults.exists(self.path):
                 connection = file.open_file(self.path, write=write)
-                self._writable = file.is_writable(self.path)
+                self._writable = faults.is_writable(self.path)
             elif write and make:
                 file.create_file(self.path)
                 connection = file.open_file(self.path, write=True)

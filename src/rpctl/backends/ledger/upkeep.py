@@ -11,7 +11,7 @@ from typing import Any
 
 from rpctl.backends.ledger.backend import LedgerBackend
 from rpctl.backends.ledger.migrations import MIGRATIONS
-from rpctl.backends.ledger.sql import file
+from rpctl.backends.ledger.sql import faults, file
 from rpctl.backends.ledger.sql.entries import ADDED, ERASED, Entries
 from rpctl.domain.values import NEVER, Instant, format_instant
 from rpctl.errors import InvalidFile, LedgerUnusable, OutputExists
@@ -32,7 +32,7 @@ def info(backend: LedgerBackend) -> dict[str, Any]:
         "networkFileSystem": file.network_file_system(path),
     }
     entries, _ = backend.tables()
-    with file.translated(path):
+    with faults.translated(path):
         facts |= entries.counts()
     if not exists:
         facts["ledgerId"] = None
@@ -43,7 +43,7 @@ def info(backend: LedgerBackend) -> dict[str, Any]:
 
 def backup(backend: LedgerBackend, target: Path) -> int:
     """A consistent copy while others go on working: the size in bytes. Raises `OutputExists`, `LedgerUnusable`."""
-    if not file.exists(backend.path):
+    if not faults.exists(backend.path):
         raise LedgerUnusable(
             f"There is no ledger {backend.path} to back up.", "The first `rpctl points add` makes one."
         )
@@ -54,7 +54,7 @@ def backup(backend: LedgerBackend, target: Path) -> int:
 def check_restore(backend: LedgerBackend, source: Path) -> None:
     """That `restore` would go through, found out without changing anything; the same errors."""
     _sound(source, backend.path).close()
-    if file.exists(backend.path):
+    if faults.exists(backend.path):
         file.check_restorable(backend.path)
 
 
@@ -67,7 +67,7 @@ def restore(backend: LedgerBackend, source: Path) -> Path | None:
     """
     path = backend.path
     with closing(_sound(source, path)) as sound:
-        if not file.exists(path):
+        if not faults.exists(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with suppress(OutputExists):  # another process was first: what it made is kept
                 file.copy_file(sound, path, of=source, noun="ledger")
@@ -78,7 +78,7 @@ def restore(backend: LedgerBackend, source: Path) -> Path | None:
             file.open_untouched(path, "ledger").close()  # a damaged one keeps its log, which writing might drop
             ledger = backend.tables(write=True)[0].connection
             file.overwrite(sound, ledger, path, lambda: file.copy_committed(path, kept))
-        except file.LedgerDamaged:
+        except faults.LedgerDamaged:
             backend.close()
             kept = _free_name(path, format_instant(backend.setting.clock()))
             file.replace_damaged(sound, path, kept)
@@ -89,7 +89,7 @@ def restore(backend: LedgerBackend, source: Path) -> Path | None:
 def _free_name(path: Path, at: str) -> Path:
     name = f"{path.name}.before-restore-{at.replace(':', '')}"
     names = (path.with_name(name + (f"-{number}" if number else "")) for number in count())
-    return next(kept for kept in names if not file.exists(kept))
+    return next(kept for kept in names if not faults.exists(kept))
 
 
 def _sound(source: Path, path: Path) -> file.Connection:
@@ -101,7 +101,7 @@ def _sound(source: Path, path: Path) -> file.Connection:
         backup_file = file.open_untouched(source, "backup")
         with ExitStack() as until_sound:
             until_sound.callback(backup_file.close)
-            with file.translated(source, "backup"):
+            with faults.translated(source, "backup"):
                 found = file.integrity(backup_file)
             if found:
                 raise InvalidFile(f"The backup {source} is damaged: {found[0]}.", "Try an older backup.")
@@ -116,7 +116,7 @@ def empty_log(backend: LedgerBackend) -> bool:
 
     True where nothing of a deleted customer can be in the log, now or already before.
     """
-    if not file.exists(backend.path) or not file.is_writable(backend.path):
+    if not faults.exists(backend.path) or not faults.is_writable(backend.path):
         return True
     entries = backend.tables()[0]
     return entries.truncate_log() or not entries.counts()["deletedCustomers"]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from rpctl.backends.ledger.sql.file import begin_writing, translated
+from rpctl.backends.ledger.sql.faults import translated
+from rpctl.backends.ledger.sql.file import begin_writing
 
 if TYPE_CHECKING:
     import sqlite3

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from rpctl.backends.ledger.digests import KEY_SIZE, entry_id
 from rpctl.backends.ledger.sql.balances import Balances
-from rpctl.backends.ledger.sql.file import translated
+from rpctl.backends.ledger.sql.faults import translated
 from rpctl.domain.points import AddedPoints, Entry, RedeemedPoints, Summary, Use
 from rpctl.domain.values import Instant
 

@@ -19,34 +19,29 @@ from typing import BinaryIO, Final
 from urllib.parse import quote
 
 from rpctl.backends.ledger.migrations import MIGRATIONS
-from rpctl.errors import LedgerBusy, LedgerUnusable, OutputExists, RpctlError, StorageFull
+from rpctl.backends.ledger.sql.faults import (
+    BUSY_TIMEOUT_S,
+    exists,
+    is_writable,
+    not_a_ledger,
+    primary_code,
+    read_only,
+    translate,
+    translated,
+    unusable,
+)
+from rpctl.errors import LedgerBusy, LedgerUnusable, OutputExists, StorageFull
 
 Connection = sqlite3.Connection
 """An open ledger, to those who need not know what it is."""
 
 APPLICATION_ID: Final = 0x52504C47  # "RPLG", in the file's header at byte 68
-BUSY_TIMEOUT_S: Final = 30.0
 _SLICE_MS: Final = 200
 _MAGIC: Final = b"SQLite format 3\0"
 _OF_THE_SOURCE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _COMPANIONS: Final = ("-wal", "-journal")
 _PENDING_BYTE, _LOCK_BYTES = 0x40000000, 512  # where SQLite's own locks lie in a database file
 _NETWORK: Final = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "fuse.sshfs", "ncpfs")
-
-
-class LedgerDamaged(LedgerUnusable):
-    """The file is a ledger, and SQLite cannot read it any more."""
-
-
-def exists(path: Path) -> bool:
-    """Whether there is anything under this name, a link to nowhere included. Raises `LedgerUnusable`."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise unusable(path, error, "read") from error
-    return True
 
 
 def open_file(path: Path, *, write: bool, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
@@ -58,7 +53,7 @@ def open_file(path: Path, *, write: bool, migrations: Sequence[str] = MIGRATIONS
     version = _check_header(path, len(migrations))
     writable = is_writable(path)
     if write and not writable:
-        raise _read_only(path)
+        raise read_only(path)
     mode = "rw" if writable else "ro" if _wal(path).exists() else "ro&immutable=1"
     if not writable and version < len(migrations):
         raise LedgerUnusable(
@@ -71,7 +66,7 @@ def open_file(path: Path, *, write: bool, migrations: Sequence[str] = MIGRATIONS
         try:
             return _open(uri, path, migrations if writable else ())
         except sqlite3.OperationalError as error:
-            if write or not isinstance(_translate(path, error), StorageFull):
+            if write or not isinstance(translate(path, error), StorageFull):
                 raise
             # No room for the memory that SQLite's users share: who locks the others out needs none.
             return _open(uri, path, migrations if writable else (), alone=True)
@@ -88,24 +83,6 @@ def _open(uri: str, path: Path, migrations: Sequence[str], *, alone: bool = Fals
     return connection
 
 
-def _not_a_ledger(path: Path) -> LedgerUnusable:
-    return LedgerUnusable(
-        f"{path} is not an rpctl ledger.", "It was left as it is. Name another file with --ledger FILE."
-    )
-
-
-def _read_only(path: Path) -> LedgerUnusable:
-    return LedgerUnusable(
-        f"The ledger {path} is read-only.",
-        "Check the permissions of the file and its folder, or name another ledger with --ledger FILE.",
-    )
-
-
-def is_writable(path: Path) -> bool:
-    """Whether the system lets us write the ledger, and beside it, where SQLite keeps its log."""
-    return all(os.access(place, os.W_OK, effective_ids=True) for place in (path, path.parent))
-
-
 def open_untouched(path: Path, noun: str) -> sqlite3.Connection:
     """A ledger of any version this program knows, to read from; not a byte of it is changed.
 
@@ -117,7 +94,7 @@ def open_untouched(path: Path, noun: str) -> sqlite3.Connection:
         connection = _connect(f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}")
         try:
             if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").fetchone() is None:
-                raise _not_a_ledger(path)
+                raise not_a_ledger(path)
         except BaseException:
             connection.close()
             raise
@@ -128,7 +105,7 @@ def check_restorable(path: Path) -> None:
     """That a backup may take the place of this ledger, damaged or not. Raises `LedgerUnusable`."""
     _check_header(path, len(MIGRATIONS))
     if not is_writable(path):
-        raise _read_only(path)
+        raise read_only(path)
 
 
 def overwrite(source: sqlite3.Connection, target: sqlite3.Connection, path: Path, keep: Callable[[], None]) -> None:
@@ -250,8 +227,8 @@ def copy_file(source: sqlite3.Connection, target: Path, *, of: Path, noun: str =
                 try:
                     source.backup(copy)
                 except sqlite3.Error as error:
-                    if _primary(error) in _OF_THE_SOURCE:
-                        raise _translate(of, error) from error
+                    if primary_code(error) in _OF_THE_SOURCE:
+                        raise translate(of, error) from error
                     raise
                 copy.execute("PRAGMA journal_mode = WAL")
             _into_place(new, target, must_be_new=True)
@@ -304,29 +281,6 @@ def _beside(path: Path) -> Iterator[Path]:
         yield new
 
 
-@contextmanager
-def translated(path: Path, noun: str = "ledger") -> Iterator[None]:
-    """Turns SQLite's errors into ours, the most specific first; ``noun``: what the file is to the user."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _translate(path, error, noun) from error
-
-
-def unusable(path: Path, error: OSError, what: str, noun: str = "ledger") -> RpctlError:
-    """The error for a file that the system would not let us make or write."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return StorageFull(f"The disk of {path} is full.")
-    return LedgerUnusable(
-        f"The {noun} {path} cannot be {what}: {os.strerror(error.errno or 0)}.",
-        f"Check the permissions of its folder, or name {_another(noun)}.",
-    )
-
-
-def _another(noun: str) -> str:
-    return "another ledger with --ledger FILE" if noun == "ledger" else "another file"
-
-
 def network_file_system(path: Path) -> str | None:
     """The kind of network file system that holds ``path``, or None: locks are not safe on most of them."""
     best, kind = "", None
@@ -369,13 +323,13 @@ def _connect(uri: str, *, alone: bool = False) -> sqlite3.Connection:
 def _check_header(path: Path, newest: int, noun: str = "ledger") -> int:
     try:
         if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-            raise _not_a_ledger(path)  # unread: a pipe would wait for ever
+            raise not_a_ledger(path)  # unread: a pipe would wait for ever
         with path.open("rb") as file:
             header = file.read(100)
     except OSError as error:
         raise unusable(path, error, "read", noun) from error
     if header[:16] != _MAGIC or len(header) < 100 or int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-        raise _not_a_ledger(path)
+        raise not_a_ledger(path)
     version = int.from_bytes(header[60:64], "big")
     if version > newest:
         raise LedgerUnusable(
@@ -471,39 +425,3 @@ def _sync_folder(path: Path) -> None:
 def _wal(path: Path) -> Path:
     place = path.resolve()  # SQLite keeps its log beside the file, not beside a link to it
     return place.with_name(place.name + "-wal")
-
-
-def _primary(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _translate(path: Path, error: sqlite3.Error, noun: str = "ledger") -> RpctlError:
-    code = _primary(error)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return LedgerBusy(f"The {noun} {path} was busy for {BUSY_TIMEOUT_S:.0f} seconds.")
-    full = code == sqlite3.SQLITE_FULL
-    if full or (code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _is_full(path)):
-        return StorageFull(f"The disk of the {noun} {path} is full.")
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        if exists(path) and not is_writable(path):  # read without locks: a writer may have come in between
-            return LedgerBusy(
-                f"The {noun} {path} could not be read: someone is writing it, or it is damaged.",
-                "Try again; `rpctl ledger verify`, run by someone who may write it, tells which.",
-            )
-        return LedgerDamaged(
-            f"The {noun} {path} is damaged: {error}.",
-            "Keep it as it is; `rpctl ledger restore FILE` brings back a backup.",
-        )
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
-        return LedgerUnusable(
-            f"The {noun} {path} cannot be opened or written: {error}.",
-            f"Check the permissions of the file and its folder, or name {_another(noun)}.",
-        )
-    raise error
-
-
-def _is_full(path: Path) -> bool:
-    with suppress(OSError):
-        room = os.statvfs(path.parent)
-        return room.f_bavail * room.f_frsize < 65_536
-    return False

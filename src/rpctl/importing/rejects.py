@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from rpctl.errors import InvalidFile, OutputExists, OutputLost, StorageFull
-from rpctl.importing.columns import REJECT_COLUMNS, Columns, squeeze
+from rpctl.importing.columns import ALIASES, REJECT_COLUMNS, Columns, squeeze
 from rpctl.importing.reader import Source
 
 _ADDED: Final = {squeeze(name) for name in REJECT_COLUMNS}
 _KEY, _OTHER_KEY = "key", "idempotency_key"  # the other one where ``key`` was mapped to another field
 _FOUND_AS_KEY: Final = {squeeze(_KEY), squeeze(_OTHER_KEY)}
+_SITE: Final = "site_code"
+_MAIN_SITE: Final = "main"
+_WRITES_ANYTHING: Final = "utf-8-sig"  # with a BOM, so that it is found without being named
 
 
 def rejects_path(file: Path | None, wanted: Path | None) -> Path:
@@ -47,22 +50,39 @@ class RejectsFile:
     The columns are the original ones (those of an earlier rejects file aside), then ``key`` where none is found to
     be it by its name, ``line``, ``error_code`` and ``error``. The key is also in the column that was mapped to it: a
     row keeps its key whether the file is imported with that mapping or without.
+
+    What every row was given besides its cells is in the file too, so that it means the same without the options:
+    a constant is in the column that would be read as its field, or in one that is added before ``key``, and so is
+    ``site_code``, the site of rows that name none, unless it is the main one. An encoding that cannot write all
+    this gives way to UTF-8.
     """
 
-    def __init__(self, path: Path, source: Source, columns: Columns) -> None:
+    def __init__(self, path: Path, source: Source, columns: Columns, site_code: str = _MAIN_SITE) -> None:
         self.path = path
         self._source = source
-        self._kept = [at for at, name in enumerate(columns.header) if squeeze(name) not in _ADDED]
         self._width = len(columns.header)
         names = [squeeze(name.strip()) for name in columns.header]
+        self._kept = [at for at, name in enumerate(names) if name not in _ADDED]
+        constants = _constants(columns, site_code)
+        homes = {field: _homes(field, names, columns) for field in constants}
+        for second in (at for found in homes.values() for at in found[1:]):
+            self._kept.remove(second)  # nobody read it, and without the options it would be a second one
+        self._constants_at = {self._kept.index(found[0]): constants[field] for field, found in homes.items() if found}
+        added = {field: constants[field] for field, found in homes.items() if not found}
+        self._added_cells = list(added.values())
+        self._default_site = site_code if site_code != _MAIN_SITE else ""
+        self._site_at = self._kept.index(columns.positions[_SITE]) if _SITE in columns.positions else None
         fields = {at: field for field, at in columns.positions.items()}
         keys = [at for at in self._kept if fields.get(at, names[at]) == "key"]
         self._keys_at = [self._kept.index(at) for at in keys]
         self._adds_key = not any(names[at] in _FOUND_AS_KEY for at in keys)
         self._header = [columns.header[at] for at in self._kept]
+        self._header += [_free_name(field, columns.header) for field in added]
         if self._adds_key:
             self._header.append(_KEY if _KEY not in names else _OTHER_KEY)
         self._header += REJECT_COLUMNS
+        fit = _can_write(source.encoding, [*self._header, *constants.values(), self._default_site])
+        self._encoding = source.encoding if fit else _WRITES_ANYTHING
         self._binary: IO[bytes]
         self._text: io.TextIOWrapper | None = None
         self._writer: Any = None
@@ -79,6 +99,11 @@ class RejectsFile:
             cells = [padded[at] for at in self._kept]
             for at in self._keys_at:
                 cells[at] = key
+            for at, constant in self._constants_at.items():
+                cells[at] = constant
+            if self._site_at is not None and not cells[self._site_at].strip():
+                cells[self._site_at] = self._default_site
+            cells += self._added_cells
             if self._adds_key:
                 cells.append(key)
             # Surplus cells stand behind the last column: nothing is lost, and the row stays a reject until they go.
@@ -92,18 +117,7 @@ class RejectsFile:
         One that holds the same rows with the same error codes is not another: it was written by the dry run
         or by an earlier run of the same file.
         """
-        if self._text is None or not os.path.lexists(self.path):
-            return False
-        self._flush()
-        self._text.seek(0)
-        try:
-            with self.path.open(encoding=self._source.encoding, newline="") as there:
-                rows = (csv.reader(text, delimiter=self._source.delimiter) for text in (self._text, there))
-                return any(a is None or b is None or self._facts(a) != self._facts(b) for a, b in zip_longest(*rows))
-        except (OSError, UnicodeError, csv.Error):
-            return True
-        finally:
-            self._text.seek(0, os.SEEK_END)
+        return self._text is not None and os.path.lexists(self.path) and not self._is_there()
 
     def place(self) -> Path | None:
         """Puts the file, 0600, in its place, unless it is there already; None where nothing was rejected.
@@ -112,10 +126,6 @@ class RejectsFile:
         """
         if self._text is None:
             return None
-        if self.clashes():
-            raise self.exists()
-        if os.path.lexists(self.path):
-            return self.path
         self._flush()
         self._binary.seek(0)
         try:
@@ -126,8 +136,9 @@ class RejectsFile:
             except BaseException:
                 self.path.unlink(missing_ok=True)  # half a rejects file would pass for a whole one
                 raise
-        except FileExistsError:
-            raise self.exists() from None
+        except FileExistsError:  # asked beforehand, another run could still come in between
+            if not self._is_there():
+                raise self.exists() from None
         except OSError as error:
             raise self._failure(error) from error
         return self.path
@@ -146,15 +157,28 @@ class RejectsFile:
                 self._text.close()
             self._text = None
 
+    def _is_there(self) -> bool:
+        if not self.path.is_file():  # a pipe would be waited for
+            return False
+        assert self._text is not None
+        self._flush()
+        self._text.seek(0)
+        try:
+            with self.path.open(encoding=self._encoding, newline="") as there:
+                rows = (csv.reader(text, delimiter=self._source.delimiter) for text in (self._text, there))
+                return all(a and b and self._facts(a) == self._facts(b) for a, b in zip_longest(*rows))
+        except (OSError, UnicodeError, csv.Error):
+            return False
+        finally:
+            self._text.seek(0, os.SEEK_END)
+
     def _facts(self, row: list[str]) -> list[str]:
         error = len(self._header) - 1  # its wording tells balances, which other changes may have moved since
         return row[:error] + row[error + 1 :]
 
     def _open(self) -> None:
         self._binary = tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115 - closed with the text
-        self._text = io.TextIOWrapper(
-            self._binary, encoding=self._source.encoding, errors="backslashreplace", newline=""
-        )
+        self._text = io.TextIOWrapper(self._binary, encoding=self._encoding, errors="backslashreplace", newline="")
         self._writer = csv.writer(_Lines(self._text), delimiter=self._source.delimiter)
         self._writer.writerow(self._header)
 
@@ -183,3 +207,45 @@ class _Lines:
 
     def write(self, line: str) -> None:
         self._text.write(line.removesuffix("\r\n") + "\n")
+
+
+def _constants(columns: Columns, site_code: str) -> dict[str, str]:
+    """Field -> the cell that every row has, the site included that was not named in the file."""
+    constants = dict(columns.constants)
+    if site_code != _MAIN_SITE and _SITE not in columns.positions and not constants.get(_SITE, "").strip():
+        constants[_SITE] = site_code
+    return constants
+
+
+def _homes(field: str, names: list[str], columns: Columns) -> list[int]:
+    """The columns that would be read as a field if it had no constant: native ones, or else the only other one.
+
+    An ``Action`` is not one of them: as a description it is suspected to be an operation.
+    """
+    free = [at for at in range(len(names)) if at not in columns.positions.values()]
+    native = [at for at in free if names[at] == squeeze(field)]
+    others = [at for at in free if ALIASES.get(names[at]) == field and names[at] != "action"]
+    return native or (others if len(others) == 1 and squeeze(field) not in names else [])
+
+
+def _free_name(field: str, header: tuple[str, ...]) -> str:
+    # Where --map gave the native column to another field, this one is found by another spelling; without that
+    # --map there are two columns for the field, which is an error and no other meaning.
+    taken = {name.strip() for name in header}
+    while field in taken:
+        field += "_"
+    return field
+
+
+def _can_write(encoding: str, cells: list[str]) -> bool:
+    """Whether these cells come back as they are, and others do not end in an error (codecs such as idna's)."""
+    wanted = "\n".join(cells) + "\n"
+    try:
+        with io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace", newline="") as text:
+            text.write(wanted)
+            text.write("\U0010ffff\n")
+            text.flush()
+            text.seek(0)
+            return text.read().startswith(wanted)
+    except UnicodeError:
+        return False

@@ -249,7 +249,7 @@ class _Job:
             _Pass(self, copy, report, rejects, "rehearsing").go()
 
     def _rejects(self) -> RejectsFile:
-        return RejectsFile(self.target, self.source, self.columns)
+        return RejectsFile(self.target, self.source, self.columns, self.options.site_code)
 
     def _end(self, report: Report, rejects: RejectsFile) -> Report:
         report.ended_at = self.clock()

@@ -47,7 +47,7 @@ class Balances:
     def active_points(self, customer_id: str, at: Instant) -> int | None:
         """What can be redeemed at that moment; None where there is no such customer."""
         row = self.connection.execute(
-            f"SELECT {_ACTIVE} FROM customers c WHERE c.customer_id = :id",  # noqa: S608
+            f"SELECT {_ACTIVE} FROM customers c WHERE c.customer_id = :id",
             {"at": at, "id": customer_id},
         ).fetchone()
         return None if row is None else int(row[0])
@@ -55,7 +55,7 @@ class Balances:
     def active_points_of(self, seq: int, at: Instant) -> int:
         """The same for a customer by place."""
         row = self.connection.execute(
-            f"SELECT {_ACTIVE} FROM customers c WHERE c.seq = :seq",  # noqa: S608
+            f"SELECT {_ACTIVE} FROM customers c WHERE c.seq = :seq",
             {"at": at, "seq": seq},
         ).fetchone()
         return int(row[0])
@@ -67,7 +67,7 @@ class Balances:
             escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
             pattern = f"%{escaped}%"
         sql = (
-            f"SELECT c.customer_id, {_ACTIVE} FROM customers c WHERE c.customer_id IS NOT NULL"  # noqa: S608
+            f"SELECT c.customer_id, {_ACTIVE} FROM customers c WHERE c.customer_id IS NOT NULL"
             " AND (:pattern IS NULL OR c.customer_id LIKE :pattern ESCAPE '\\') ORDER BY c.customer_id LIMIT :limit"
         )
         rows = self.connection.execute(sql, {"at": at, "pattern": pattern, "limit": -1 if limit is None else limit})

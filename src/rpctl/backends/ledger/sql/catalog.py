@@ -88,13 +88,13 @@ class Catalog:
         """
         needle = _dump(customer_id)
         for table, name in (("redeem_options", "id"), ("coupons", "code")):
-            sql = f"SELECT {name}, document FROM {table} WHERE instr(document, ?)"  # noqa: S608
+            sql = f"SELECT {name}, document FROM {table} WHERE instr(document, ?)"
             for key, text in self.connection.execute(sql, (needle,)).fetchall():
                 document = json.loads(text)
                 forgotten = _without(document, customer_id, stand_in)
                 if forgotten == document:
                     continue
-                sql = f"UPDATE {table} SET document = ? WHERE {name} = ?"  # noqa: S608
+                sql = f"UPDATE {table} SET document = ? WHERE {name} = ?"
                 self.connection.execute(sql, (_dump(forgotten), key))
                 if table == "redeem_options":
                     sql = "UPDATE redeem_options SET version = version + 1, modified_at = ? WHERE id = ?"

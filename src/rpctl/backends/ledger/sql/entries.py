@@ -60,17 +60,17 @@ class Entries(Balances):
 
     def entry_rows(self, customer: int) -> list[EntryRow]:
         """Every entry of a customer in recording order."""
-        sql = f"SELECT {COLUMNS} FROM entries WHERE customer = ?"  # noqa: S608
+        sql = f"SELECT {COLUMNS} FROM entries WHERE customer = ?"
         return sorted((EntryRow(*row) for row in self.connection.execute(sql, (customer,))), key=itemgetter(0))
 
     def entry_row(self, seq: int) -> EntryRow | None:
         """One entry by its place."""
-        row = self.connection.execute(f"SELECT {COLUMNS} FROM entries WHERE seq = ?", (seq,)).fetchone()  # noqa: S608
+        row = self.connection.execute(f"SELECT {COLUMNS} FROM entries WHERE seq = ?", (seq,)).fetchone()
         return EntryRow(*row) if row else None
 
     def find_entry(self, customer: int, wanted: str) -> EntryRow | None:
         """A customer's entry by its id."""
-        sql = f"SELECT {COLUMNS} FROM entries WHERE customer = ? AND id = ?"  # noqa: S608
+        sql = f"SELECT {COLUMNS} FROM entries WHERE customer = ? AND id = ?"
         row = self.connection.execute(sql, (customer, wanted)).fetchone()
         if row is None:
             try:
@@ -79,7 +79,7 @@ class Entries(Balances):
                 return None
             if len(key) != KEY_SIZE or entry_id(key) != wanted:
                 return None
-            sql = f"SELECT {COLUMNS} FROM entries WHERE key = ? AND customer = ? AND id IS NULL"  # noqa: S608
+            sql = f"SELECT {COLUMNS} FROM entries WHERE key = ? AND customer = ? AND id IS NULL"
             row = self.connection.execute(sql, (key, customer)).fetchone()
         return EntryRow(*row) if row else None
 
@@ -188,7 +188,7 @@ class Entries(Balances):
         and in which import run (all None for an erased one), and the row itself."""
         columns = ", ".join("e." + name for name in EntryRow._fields)
         sql = (
-            f"SELECT c.customer_id, o.who, o.rpctl_version, o.run, {columns} FROM entries e"  # noqa: S608
+            f"SELECT c.customer_id, o.who, o.rpctl_version, o.run, {columns} FROM entries e"
             " JOIN customers c ON c.seq = e.customer LEFT JOIN origins o ON o.seq = e.origin ORDER BY e.seq"
         )
         with translated(self.path):

@@ -5,10 +5,10 @@ The map, a line a room; a newcomer should guess the file from the command line:
     __main__     the way in; answers ``--version`` before anything else is loaded
     errors       the tree of errors: code, exit status and hint of each
     terminal     streams, colour, width, prompts, cleaning of foreign text: the only module that writes
-    domain/      the rules of points, pure: points, lots, changes, redeem options, program, values, outcomes
+    domain/      the rules of points, pure: points, lots, expiries, changes, redeem options, program, values, outcomes
     backends/    where points live: port (what a backend can do), ledger/ (a local SQLite file)
     config/      profiles, the layers of settings and who decided, paths
-    importing/   CSV files to changes and rejects: columns, reader, plan, rejects, run
+    importing/   CSV files to changes and rejects: columns, reader, overlap, plan, rejects, run, report
     reports/     pure: history, explain, balance as of a moment
     render/      views (pure), table, delimited, json
     cli/         app (root and error boundary), services, options, and a file per noun

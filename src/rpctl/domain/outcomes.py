@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rpctl.domain.points import Entry
 from rpctl.errors import RpctlError
@@ -20,11 +21,23 @@ class Applied:
     short: int = 0
 
 
+class Recorded(NamedTuple):
+    """What is recorded of a change that was in before: its place in recording order, its points, the import run
+    that it belongs to, and whether its points were past their validity when it was recorded."""
+
+    position: int
+    points: int
+    run: str | None
+    expired_on_arrival: bool
+
+
 @dataclass(frozen=True, slots=True)
 class AlreadyApplied:
-    """The key's change was in before; ``entry`` is what it made then."""
+    """The key's change was in before; ``entry`` is what it made then, ``recorded`` what a backend knows of it
+    without that."""
 
     entry: Entry | None = None
+    recorded: Recorded | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

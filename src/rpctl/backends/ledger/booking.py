@@ -124,7 +124,7 @@ class Booking:
             raise CustomerDeleted("The key belongs to a change of a customer who was deleted since.")
         if known.fingerprint != fingerprint(self._secret, change.canonical()):
             raise KeyReused(f"The key {change.key!r} belongs to another change.", key=change.key)
-        return AlreadyApplied()
+        return AlreadyApplied(recorded=known.recorded)
 
     def _add(self, change: AddPoints) -> tuple[Outcome, int]:
         customer = self._customers.get(change.customer_id)

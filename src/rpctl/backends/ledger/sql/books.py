@@ -10,6 +10,7 @@ from typing import Any, Final
 from rpctl.backends.ledger.sql.entries import COLUMNS, ERASED, Entries, EntryRow
 from rpctl.backends.ledger.sql.file import patience
 from rpctl.domain.lots import Account, OpenLot
+from rpctl.domain.outcomes import Recorded
 from rpctl.domain.values import Instant
 from rpctl.errors import RunNotFound
 
@@ -20,11 +21,13 @@ _INSERT: Final = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A key that is in: where, with which fingerprint, and whether its customer was deleted since."""
+    """A key that is in: where, with which fingerprint, and whether its customer was deleted since; ``recorded`` is
+    what else is known of its change, None where it came in by the same booking or was erased."""
 
     seq: int
     fingerprint: bytes | None
     erased: bool
+    recorded: Recorded | None = None
 
 
 @dataclass(slots=True)
@@ -49,9 +52,13 @@ class Books(Entries):
         """Those of the keys that are in."""
         known = {}
         for marks, some in _in_parts(digests):
-            sql = f"SELECT key, seq, fingerprint, kind FROM entries WHERE key IN ({marks})"
-            for key, seq, fingerprint, kind in self.connection.execute(sql, some):
-                known[key] = KnownKey(seq, fingerprint, kind == ERASED)
+            sql = (
+                "SELECT e.key, e.seq, e.fingerprint, e.points, o.run, e.valid_until <= e.recorded_at, e.kind"
+                f" FROM entries e LEFT JOIN origins o ON o.seq = e.origin WHERE e.key IN ({marks})"
+            )
+            for key, seq, fingerprint, points, run, expired, kind in self.connection.execute(sql, some):
+                recorded = None if kind == ERASED else Recorded(seq, points, run, bool(expired))
+                known[key] = KnownKey(seq, fingerprint, kind == ERASED, recorded)
         return known
 
     def origin(self, who: str, version: str, run: str | None) -> int:

@@ -17,7 +17,7 @@
     |  |- InvalidConfig            the configuration file, a profile or RPCTL_* variable
     |  `- LedgerUnusable           not a ledger, newer than this program, or not writable
     |- Temporary              75   the same command later goes on
-    |  |- LedgerBusy, StorageFull, OutputLost
+    |  |- LedgerBusy, ImportUnderWay, StorageFull, OutputLost
     `- Interrupted           130   Ctrl-C
        `- Terminated         143   SIGTERM
 
@@ -159,7 +159,8 @@ class AlreadyImported(Refused):
 
     code = "already_imported"
     default_hint = (
-        "A column with keys (--map key=COLUMN) tells which rows are new; --again takes every row for a new change."
+        "Take out the rows that are in; --again takes every row for a new change. A file that grows is imported with "
+        "--key-from COLUMN from its first time on."
     )
 
 
@@ -296,6 +297,13 @@ class LedgerBusy(Temporary):
 
     code = "ledger_busy"
     default_hint = "Try the same command again; nothing of it was written."
+
+
+class ImportUnderWay(Temporary):
+    """Another process imports the same file, or undoes what it applied."""
+
+    code = "import_under_way"
+    default_hint = "Try again when it is done, or wait for it with --wait."
 
 
 class StorageFull(Temporary):

@@ -117,11 +117,13 @@ class Backend(Protocol):
 
 class FileContent(NamedTuple):
     """What an import run remembers of its file: the digest of the parsed cells; the generation of its keys (0, and
-    one more whenever the same file was meant anew); a sample of its rows' digests."""
+    one more whenever the same file was meant anew); a sample of its rows' digests; where the keys came from, as text
+    that differs where they do, empty for the content itself."""
 
     digest: bytes
     generation: int
     sample: bytes
+    keys: str = ""
 
 
 class EarlierRun(NamedTuple):

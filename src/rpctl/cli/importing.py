@@ -42,6 +42,7 @@ class Wanted:
     decimal_comma: bool
     date_format: str | None
     again: bool
+    key_from: str | None
     site_code: str
 
 
@@ -63,6 +64,7 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
         decimal_comma=wanted.decimal_comma,
         date_format=wanted.date_format,
         again=wanted.again,
+        key_from=_names(wanted.key_from),
     )
     if session.settings.read_only and not wanted.dry_run:
         raise ReadOnlyProfile(f"{session.whose} is read-only.", "With --dry-run nothing is changed.")
@@ -114,6 +116,13 @@ def _overtaken(report: Report) -> str:
 
 def _report(document: Document, exit_status: int) -> View:
     return record(document, exit_status=exit_status)
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    names = () if text is None else tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise UsageError(f"--key-from {text!r} has an empty name in it.", "--key-from customer_id,reference_id")
+    return names
 
 
 def _pairs(words: Sequence[str], option: str) -> dict[str, str]:

@@ -289,6 +289,12 @@ def import_(
     date_format: Annotated[
         str | None, typer.Option(metavar="FORMAT", help="How dates are written, e.g. %d.%m.%Y.")
     ] = None,
+    key_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD[,FIELD]", help="What tells the rows apart, e.g. reference_id: for a file that grows."
+        ),
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Count every row anew, although it is in from an earlier import.")
     ] = False,
@@ -303,7 +309,11 @@ def import_(
     Columns: customer_id and points (or order_value), and reference_id, description, reason, valid_until,
     created_at, site_code, key, operation. Negative points redeem. The same file again changes nothing; a
     stopped import goes on with the same command. A file of which more than half the rows are in from another
-    file, such as a longer export without keys, is refused (exit 6, already_imported).
+    file under other keys is refused (exit 6, already_imported).
+
+    A file that grows daily is imported with --key-from reference_id, or whatever its rows are told apart by: rows
+    of earlier days keep their keys and count once. A row where that is empty is refused, and so is a second row
+    with the same one and other values.
 
     Refused rows go to FILE-STEM.rejected.csv, which can be corrected and imported as it is (exit status 3).
     With --strict a file of up to 5,000 rows is applied whole or not at all; a longer one stops at the batch in
@@ -328,6 +338,7 @@ def import_(
         decimal_comma=decimal_comma,
         date_format=date_format,
         again=again,
+        key_from=key_from,
         site_code=parse_id(session.settings.site if site is None else site, "site code"),
     )
     return run_import(session, file, wanted)

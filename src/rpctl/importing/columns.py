@@ -99,7 +99,9 @@ class Columns:
 
     ``positions``: field -> index of its column, from 0; ``constants``: field -> the cell that every row has;
     ``notes``: readings that the user should know of, a sentence each; ``by_action``: the description was
-    found under the name ``Action``, which elsewhere holds operations.
+    found under the name ``Action``, which elsewhere holds operations; ``key_from``: the name as typed and the
+    index of every cell from which the rows' keys come, constants counted on behind the last column;
+    ``of_rejects``: it is the header of a rejects file, whose rows bring their keys along.
     """
 
     header: tuple[str, ...]
@@ -107,6 +109,15 @@ class Columns:
     constants: Mapping[str, str]
     notes: tuple[str, ...] = ()
     by_action: bool = False
+    key_from: tuple[tuple[str, int], ...] = ()
+    of_rejects: bool = False
+
+    @property
+    def keys(self) -> str:
+        """Where the rows' keys come from, as an import run remembers it: nothing for the content of the file."""
+        if "key" in self.positions:
+            return "given"
+        return "from " + ",".join(sorted(squeeze(name) for name, _ in self.key_from)) if self.key_from else ""
 
 
 def squeeze(name: str) -> str:
@@ -137,12 +148,19 @@ def check_fields(named: Mapping[str, str], option: str) -> dict[str, str]:
 
 
 def understand(
-    header: Sequence[str], mapping: Mapping[str, str], constants: Mapping[str, str], *, ignore_extra: bool = False
+    header: Sequence[str],
+    mapping: Mapping[str, str],
+    constants: Mapping[str, str],
+    *,
+    ignore_extra: bool = False,
+    key_from: Sequence[str] = (),
 ) -> Columns:
     """The columns of a header.
 
     ``mapping``: field -> column name (beats a native name, which beats another product's name);
-    ``constants``: field -> cell, in place of any column; ``ignore_extra``: unknown columns are left out.
+    ``constants``: field -> cell, in place of any column; ``ignore_extra``: unknown columns are left out;
+    ``key_from``: the fields or columns whose cells make a row's key. A field's name means the column that is read
+    as this field, any other one a column by its name, which need not be known otherwise.
     Raises `InvalidValue` for an unknown field or a contradiction between options, `InvalidFile` for a
     repeated column, two columns for one field, an unknown column, and a required one that is missing.
     """
@@ -151,17 +169,22 @@ def understand(
         raise InvalidValue(f"The field {field} is given by --map and by --set.", "Leave one of them out.")
     if "key" in constants:
         raise InvalidValue("--set key=... would give every row the same key.", "A key stands for one change.")
+    if key_from and "key" in mapping:
+        raise InvalidValue("--key-from and --map key=... both give the rows their keys.", "Leave one of them out.")
+    if "key" in map(squeeze, key_from):
+        raise InvalidValue("--key-from key: a column with keys is used without being named.", "Leave it out.")
     names = [name.strip() for name in header]
     _check_repeated(names)
     search = _Search(names, constants)
     for field, column in mapping.items():
-        search.positions[field] = at = _find(column, names, field)
+        search.positions[field] = at = _find(column, names, f"--map {field}={column}")
         if squeeze(names[at]) in _READ_OVER:
             raise InvalidFile(
                 f"--map {field}={column}: a rejects file has a column {names[at]} of its own.",
                 "Give the column another name in the file.",
             )
     search.claim_native()
+    search.find_key_columns(key_from)
     extra = search.claim_aliases()
     if extra and not ignore_extra:
         shown = ", ".join(names[at][:60] or f"(column {at + 1} has no name)" for at in extra[:_SHOWN])
@@ -172,7 +195,16 @@ def understand(
             f"fields are {', '.join(FIELDS)}.",
         )
     _check_required(names, search.positions.keys() | constants.keys())
-    return Columns(tuple(header), search.positions, constants, tuple(search.notes), search.by_action)
+    of_rejects = "key" in search.positions and _READ_OVER.issubset(search.squeezed)
+    if key_from and "key" in search.positions and not of_rejects:
+        raise InvalidFile(
+            f"The column {names[search.positions['key']]} holds keys, and --key-from gives the rows others.",
+            "Leave --key-from out, or give the column another name.",
+        )
+    sources = search.key_sources(key_from)
+    return Columns(
+        tuple(header), search.positions, constants, tuple(search.notes), search.by_action, sources, of_rejects
+    )
 
 
 class _Search:
@@ -185,6 +217,35 @@ class _Search:
         self.positions: dict[str, int] = {}
         self.notes: list[str] = []
         self.by_action = False
+        self.key_columns: dict[str, int] = {}
+
+    def find_key_columns(self, key_from: Sequence[str]) -> None:
+        """Finds those sources of the rows' keys that are named as columns and not as fields."""
+        for name in key_from:
+            if squeeze(name) not in _NATIVE:
+                self.key_columns[name] = _find(name, self.names, f"--key-from {name}")
+
+    def key_sources(self, key_from: Sequence[str]) -> tuple[tuple[str, int], ...]:
+        """The sources of the rows' keys, each as it was named and where it stands."""
+        constants = {field: len(self.names) + at for at, field in enumerate(self.constants)}
+        sources = dict(self.key_columns)
+        for name in key_from:
+            field = _NATIVE.get(squeeze(name))
+            if field is not None and field not in self.positions and field not in constants:
+                raise InvalidFile(
+                    f"--key-from {name}: the file has no column for {field}.",
+                    f"Its columns are {', '.join(name for name in self.names if name)}.",
+                )
+            if field is not None:
+                sources[name] = self.positions.get(field, constants.get(field, 0))
+        if len(set(sources.values())) < len(key_from):
+            raise InvalidValue(f"--key-from {','.join(key_from)} names a column twice.")
+        if sources and min(sources.values()) >= len(self.names):
+            raise InvalidValue(
+                f"--key-from {','.join(key_from)}: --set gives this to every row, so all would have the same key.",
+                "A key stands for one change.",
+            )
+        return tuple(sources.items())
 
     def claim_native(self) -> None:
         """Gives native columns their fields, unless something that was typed did."""
@@ -217,6 +278,8 @@ class _Search:
                 self._claim(field, at)
                 self.by_action |= squeezed == "action"
                 self.notes.append(f"Column {self.names[at]} is read as {field}.")
+            elif at in self.key_columns.values():
+                continue
             elif squeezed in WITHOUT_COUNTERPART:
                 self.notes.append(f"Column {self.names[at]} has no counterpart and is not read.")
             else:
@@ -247,14 +310,14 @@ def _check_repeated(names: list[str]) -> None:
         seen.add(name)
 
 
-def _find(column: str, names: list[str], field: str) -> int:
+def _find(column: str, names: list[str], option: str) -> int:
     wanted = column.strip()
     if wanted in names and wanted:
         return names.index(wanted)
     alike = [at for at, name in enumerate(names) if name and squeeze(name) == squeeze(wanted)]
     if len(alike) != 1:
         raise InvalidFile(
-            f"--map {field}={column}: the file has no column {column!r}.",
+            f"{option}: the file has no column {column!r}.",
             f"Its columns are {', '.join(name for name in names if name)}.",
         )
     return alike[0]

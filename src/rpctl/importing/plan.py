@@ -26,7 +26,7 @@ from rpctl.domain.values import (
     parse_when,
 )
 from rpctl.errors import InvalidValue, RpctlError
-from rpctl.importing.columns import FIELDS, Columns
+from rpctl.importing.columns import FIELDS, Columns, squeeze
 
 ADDING: Final = frozenset({"add", "added", "credit", "earn", "earned", "award", "grant", "issue", "accrual"})
 REDEEMING: Final = frozenset(
@@ -60,13 +60,18 @@ class Grammar:
 class Planner:
     """Turns the rows of one file into changes.
 
-    ``content`` is the digest of the file's cells, from which rows without a key of their own derive one.
+    ``content``: the digest of the file's cells, from which rows without a key of their own derive one;
+    ``generation``: how often the same file was meant anew, which changes the keys that do not come from ``content``.
     Raises `InvalidValue` where ``columns.constants`` or ``grammar`` hold something impossible.
     """
 
-    def __init__(self, columns: Columns, grammar: Grammar, content: bytes) -> None:
+    def __init__(self, columns: Columns, grammar: Grammar, content: bytes, generation: int = 0) -> None:
         self._grammar = grammar
         self._content = content
+        self._generation = generation
+        self._key_from = sorted((squeeze(name), at) for name, at in columns.key_from)
+        self._key_names = {at: name for name, at in columns.key_from}
+        self._of_rejects = columns.of_rejects
         self._by_action = columns.by_action
         self._width = len(columns.header)
         self._constants = [*columns.constants.values(), ""]
@@ -86,11 +91,21 @@ class Planner:
         """The row's key, and its change or what is wrong with it; ``ordinal`` counts the file's rows from 1."""
         cells = row + self._constants
         if len(row) != self._width:
-            key = row[self._key].strip() if self._key < min(len(row), self._width) else ""
-            return key or self.derived_key(ordinal), self._wrong_width(row)
+            return self._key_of_wrong_width(row, ordinal), self._wrong_width(row)
         key = cells[self._key].strip()
         try:
-            key = parse_id(key, "key") if key else self.derived_key(ordinal)
+            if key:
+                key = self._anew(parse_id(key, "key"))
+            elif self._key_from:
+                if empty := [name for at, name in self._key_names.items() if not cells[at].strip()]:
+                    return "", _no_key(
+                        f"{empty[0]} is empty, but --key-from takes the row's key from it. Fill it in and"
+                    )
+                key = self._anew(self._key_from_cells(cells))
+            elif self._of_rejects:
+                return "", _no_key("The row has no key. Give it one, or")
+            else:
+                key = self.derived_key(ordinal)
             return key, self._change(cells, key)
         except InvalidValue as error:
             return key, Reject(error.code, f"{error.message} {error.hint}" if error.hint else error.message)
@@ -101,6 +116,52 @@ class Planner:
         It begins with letters, so that no spreadsheet takes it for a number.
         """
         return "row-" + blake2b(b"%d" % ordinal, key=self._content, digest_size=16).hexdigest()
+
+    def reused(self, row: list[str], key: str, ordinal: int) -> str | None:
+        """Why a row's key may belong to another change, where the key was not given; None where it was."""
+        if key == self.derived_key(ordinal):
+            return (
+                "This row is in already with other values: it was corrected in a rejects file, or the file was "
+                "imported with other options. It was not applied again."
+            )
+        if self._key_from and not (row + self._constants)[self._key].strip():
+            names = ",".join(self._key_names.values())
+            return (
+                f"--key-from {names}: a row with the same {names} is in already with other values, so this one was not "
+                "applied. If it is another change, give it a key of its own."
+            )
+        return None
+
+    # -- keys ------------------------------------------------------------------------------------------
+
+    def _key_from_cells(self, cells: list[str]) -> str:
+        """The key of a row by its cells under ``--key-from``, whatever else stands in the file.
+
+        A digest and not the text itself: a key outlives its customer's deletion and goes to other systems, so no
+        customer's e-mail address may be in it; it has one length and no odd characters; and nobody types it by
+        chance, where ``order:1001`` may well be what a shop's script calls its own changes. The text stands
+        beside it in the rejects. The names are part of it, so that an order and a refund of one number differ;
+        the order in which they were typed is not.
+        """
+        digest = blake2b(digest_size=16, person=b"rpctl key from")
+        for name, at in self._key_from:
+            cell = parse_id(cells[at].strip(), self._key_names[at])
+            digest.update(f"{len(name)} {name}{len(cell)} {cell}".encode())
+        return "from-" + digest.hexdigest()
+
+    def _anew(self, key: str) -> str:
+        """A key that is not the file's own, as the n-th repetition of the file has it."""
+        if not self._generation:
+            return key
+        text = f"{self._generation} {key}".encode()
+        return "again-" + blake2b(text, digest_size=16, person=b"rpctl again").hexdigest()
+
+    def _key_of_wrong_width(self, row: list[str], ordinal: int) -> str:
+        # Its cells may stand in the wrong columns: what --key-from would make of them is no key to rely on.
+        key = row[self._key].strip() if self._key < min(len(row), self._width) else ""
+        if key or self._key_from or self._of_rejects:
+            return self._anew(key) if key else ""
+        return self.derived_key(ordinal)
 
     # -- a row -----------------------------------------------------------------------------------------
 
@@ -244,6 +305,11 @@ class Planner:
                     checks[field](text)
                 except RpctlError as error:
                     raise InvalidValue(f"--set {field}={text}: {error.message}", error.hint) from None
+
+
+def _no_key(what: str) -> Reject:
+    # A key other than the one which this row will have in tomorrow's file would count the change twice.
+    return Reject("key_missing", f"{what} import the rejects with the same --key-from.")
 
 
 def _no_points(text: str) -> InvalidValue:

@@ -51,7 +51,8 @@ class ImportOptions:
     ``zone``: of dates without an offset; ``site_code``: where a row names none; ``dry_run``: change nothing;
     ``strict``: apply nothing where a row is refused; ``max_errors``: stop when that many rows are refused, from 1;
     ``rejects``: where refused rows go, None = beside the file; ``decimal_comma``, ``date_format``: see
-    `rpctl.importing.plan.Grammar`; ``again``: rows that are in already, from this file or another, are meant anew.
+    `rpctl.importing.plan.Grammar`; ``again``: rows that are in already, from this file or another, are meant anew;
+    ``key_from``: the fields or columns from whose cells the rows' keys come.
     """
 
     map: Mapping[str, str] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class ImportOptions:
     decimal_comma: bool = False
     date_format: str | None = None
     again: bool = False
+    key_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,9 @@ def import_file(
         mapping=mapping,
         columns=options.columns,
     ) as source:
-        columns = understand(source.header, mapping, options.set, ignore_extra=options.ignore_extra)
+        columns = understand(
+            source.header, mapping, options.set, ignore_extra=options.ignore_extra, key_from=options.key_from
+        )
         path = file if isinstance(file, Path) and file.is_file() else None
         target = rejects_path(path, options.rejects)
         if options.delimiter is None and source.delimiter != ",":
@@ -132,23 +136,30 @@ def import_file(
             listener.on_note(note)
         content = source.content(lambda done: listener.on_progress("reading", done, None))
         grammar = Grammar(options.zone, options.site_code, options.decimal_comma, options.date_format)
-        generation = 0 if "key" in columns.positions else _generation(content, options, runs, name)
-        planner = Planner(columns, grammar, content.of_generation(generation))
-        kept = FileContent(content.digest, generation, content.sample)
+        generation = _generation(content, columns.keys, options, runs, name)
+        planner = Planner(columns, grammar, content.of_generation(generation), generation)
+        kept = FileContent(content.digest, generation, content.sample, columns.keys)
         job = _Job(source, columns, content, kept, planner, target, options, clock, listener)
         report = Report(name, clock(), dry_run=options.dry_run)
         return job.rehearse_only(backend, report) if options.dry_run else job.apply(backend, runs, report, new_run_id)
 
 
-def _generation(content: Content, options: ImportOptions, runs: ImportRuns, name: str) -> int:
-    """Which generation of the file's own keys this run goes on with or begins. Raises `AlreadyImported`.
+def _generation(content: Content, keys: str, options: ImportOptions, runs: ImportRuns, name: str) -> int:
+    """Which generation of the file's keys this run goes on with or begins. Raises `AlreadyImported`.
 
     A stopped run of the same file is gone on with first, even with ``again``: or what it applied would count twice.
+    ``keys``: where the keys come from, `Columns.keys`. Rows that are in under keys of another origin count for
+    rows of another file, even in the same one; rows under keys that were given or taken from the same columns are
+    told by their keys, however many of them are in.
     """
     same: list[EarlierRun] = []
     others: list[EarlierRun] = []
     for earlier in runs.earlier_runs():
-        (same if earlier.content.digest == content.digest else others).append(earlier)
+        known = earlier.content
+        if (known.digest, known.keys) == (content.digest, keys):
+            same.append(earlier)
+        elif not keys or known.keys != keys:
+            others.append(earlier)
     if same:
         latest = max(earlier.content.generation for earlier in same)
         finished = any(earlier.finished for earlier in same if earlier.content.generation == latest)
@@ -159,7 +170,7 @@ def _generation(content: Content, options: ImportOptions, runs: ImportRuns, name
             if share > MOST_ROWS:
                 raise AlreadyImported(
                     f"{share:.0%} of the rows of {name} are in already, from import run {earlier.run} of "
-                    f"{earlier.file}; they would count twice.",
+                    f"{earlier.file}, under other keys; they would count twice.",
                     run=earlier.run,
                     share=round(share, 4),
                 )
@@ -362,12 +373,8 @@ class _Pass:
             report.skipped += 1
 
     def _explained(self, row: _Row, error: RpctlError) -> str:
-        if isinstance(error, KeyReused) and row.key == self._job.planner.derived_key(row.ordinal):
-            return (
-                "This row is in already with other values: it was corrected in a rejects file, or the file was "
-                "imported with other options. It was not applied again."
-            )
-        return error.message
+        reused = self._job.planner.reused(row.cells, row.key, row.ordinal) if isinstance(error, KeyReused) else None
+        return reused or error.message
 
     def _refuse(self, row: _Row, code: str, message: str) -> None:
         self._report.refused += 1

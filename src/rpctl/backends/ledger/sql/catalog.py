@@ -129,7 +129,7 @@ class Catalog:
     def start_run(self, run: str, now: Instant, file: str, content: FileContent, report: Document) -> None:
         """A new import run."""
         self.connection.execute(
-            "INSERT INTO import_runs VALUES (?, ?, NULL, ?, ?, ?, ?, ?)", (run, now, file, *content, _dump(report))
+            "INSERT INTO import_runs VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?)", (run, now, file, *content, _dump(report))
         )
 
     def save_run(self, run: str, report: Document, finished_at: Instant | None) -> None:
@@ -143,7 +143,7 @@ class Catalog:
         sql = (
             "SELECT run, started_at, finished_at IS NOT NULL, file,"
             " coalesce(json_extract(report, '$.applied'), 0) + coalesce(json_extract(report, '$.alreadyApplied'), 0),"
-            " content, generation, sample"
+            " content, generation, sample, keys"
             " FROM import_runs ORDER BY started_at DESC, rowid DESC"
         )
         for run, started_at, finished, file, applied, *content in self.connection.execute(sql):

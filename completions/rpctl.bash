@@ -10,7 +10,7 @@ __rpctl_command() {
     takes='-o --output --fields --profile --ledger'
     case $1 in
     '')
-        below='points customer options program imports ledger profile config'
+        below='points customer options program imports ledger profile config help commands completion'
         ;;
     'points')
         below='add redeem balance summary history explain reverse import'
@@ -45,7 +45,7 @@ __rpctl_command() {
         ;;
     'points import')
         switches+=' --ignore-extra --dry-run --strict --no-header-row --decimal-comma --again'
-        takes+=' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --site'
+        takes+=' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --key-from --site'
         arguments='files'
         ;;
     'customer')
@@ -133,6 +133,36 @@ __rpctl_command() {
         ;;
     'config show')
         switches+=' --sources'
+        ;;
+    'help')
+        below='exit-codes environment formats csv keys points customer options program imports ledger profile config help commands completion'
+        ;;
+    'help points')
+        below='add redeem balance summary history explain reverse import'
+        ;;
+    'help customer')
+        below='create show list delete'
+        ;;
+    'help options')
+        below='list show create update delete'
+        ;;
+    'help program')
+        below='show set'
+        ;;
+    'help imports')
+        below='list show'
+        ;;
+    'help ledger')
+        below='info verify backup restore export'
+        ;;
+    'help profile')
+        below='create list show use delete'
+        ;;
+    'help config')
+        below='show path'
+        ;;
+    'completion')
+        arguments='words:bash,zsh,fish'
         ;;
     esac
 }

@@ -36,7 +36,7 @@ function __rpctl_takes
         case 'points reverse'
             printf '%s\n' --description --reason --key
         case 'points import'
-            printf '%s\n' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --site
+            printf '%s\n' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --key-from --site
         case 'customer create'
             printf '%s\n' --points --reference --description --reason --valid-until --site --key
         case 'customer list'
@@ -74,7 +74,7 @@ function __rpctl_scan
             set options
         else if set -q options[1]; and string match -qr '^-.' -- $token
             contains -- $token (__rpctl_takes "$path"); and set value next
-        else if contains -- "$path" '' 'points' 'customer' 'options' 'program' 'imports' 'ledger' 'profile' 'config'
+        else if contains -- "$path" '' 'points' 'customer' 'options' 'program' 'imports' 'ledger' 'profile' 'config' 'help' 'help points' 'help customer' 'help options' 'help program' 'help imports' 'help ledger' 'help profile' 'help config'
             set -a path $token
         else
             set count (math $count + 1)
@@ -116,6 +116,9 @@ complete -c rpctl -n '__rpctl_at \'\'' -a imports -d 'Earlier import runs'
 complete -c rpctl -n '__rpctl_at \'\'' -a ledger -d 'The local ledger file: verify, back up, restore, export'
 complete -c rpctl -n '__rpctl_at \'\'' -a profile -d 'Named settings'
 complete -c rpctl -n '__rpctl_at \'\'' -a config -d 'What is in force, and who decided'
+complete -c rpctl -n '__rpctl_at \'\'' -a help -d 'Explain a topic, or show the help of a command'
+complete -c rpctl -n '__rpctl_at \'\'' -a commands -d 'List all commands; as JSON with their arguments and options'
+complete -c rpctl -n '__rpctl_at \'\'' -a completion -d 'Print the completion script for bash, zsh or fish'
 
 complete -c rpctl -n '__rpctl_at \'points\'' -a add -d 'Add points to a customer'
 complete -c rpctl -n '__rpctl_at \'points\'' -a redeem -d 'Redeem a customer\'s points, or exchange them for a coupon'
@@ -169,6 +172,7 @@ complete -c rpctl -n '__rpctl_at \'points import\'' -l columns -x -d 'The column
 complete -c rpctl -n '__rpctl_at \'points import\'' -l no-header-row -d 'The first line is a row already'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l decimal-comma -d 'Numbers are written 29,33'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l date-format -x -d 'How dates are written, e.g. %d.%m.%Y'
+complete -c rpctl -n '__rpctl_at \'points import\'' -l key-from -x -d 'What tells the rows apart, e.g. reference_id: for a file that grows'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l again -d 'Count every row anew, although it is in from an earlier import'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l site -x -d 'The site whose program applies'
 complete -c rpctl -n '__rpctl_at \'points import\' 0 0' -F
@@ -286,3 +290,105 @@ complete -c rpctl -n '__rpctl_at \'config\'' -a path -d 'Print where the configu
 
 complete -c rpctl -n '__rpctl_at \'config show\'' -l sources -d 'Tell who decided each one'
 
+
+complete -c rpctl -n '__rpctl_at \'help\'' -a exit-codes -d 'How rpctl commands end, and what to do then'
+complete -c rpctl -n '__rpctl_at \'help\'' -a environment -d 'The environment variables that rpctl reads'
+complete -c rpctl -n '__rpctl_at \'help\'' -a formats -d 'How answers are printed: tables, tsv, csv, JSON'
+complete -c rpctl -n '__rpctl_at \'help\'' -a csv -d 'The CSV files that rpctl points import reads'
+complete -c rpctl -n '__rpctl_at \'help\'' -a keys -d 'How a change counts exactly once, whatever happens'
+complete -c rpctl -n '__rpctl_at \'help\'' -a points -d 'Add, redeem, show, reverse and import points'
+complete -c rpctl -n '__rpctl_at \'help\'' -a customer -d 'Create, show, list and delete customers'
+complete -c rpctl -n '__rpctl_at \'help\'' -a options -d 'Redeem options: what points can be exchanged for'
+complete -c rpctl -n '__rpctl_at \'help\'' -a program -d 'How orders become points, and how long they live'
+complete -c rpctl -n '__rpctl_at \'help\'' -a imports -d 'Earlier import runs'
+complete -c rpctl -n '__rpctl_at \'help\'' -a ledger -d 'The local ledger file: verify, back up, restore, export'
+complete -c rpctl -n '__rpctl_at \'help\'' -a profile -d 'Named settings'
+complete -c rpctl -n '__rpctl_at \'help\'' -a config -d 'What is in force, and who decided'
+complete -c rpctl -n '__rpctl_at \'help\'' -a help -d 'Explain a topic, or show the help of a command'
+complete -c rpctl -n '__rpctl_at \'help\'' -a commands -d 'List all commands; as JSON with their arguments and options'
+complete -c rpctl -n '__rpctl_at \'help\'' -a completion -d 'Print the completion script for bash, zsh or fish'
+
+
+
+
+
+
+complete -c rpctl -n '__rpctl_at \'help points\'' -a add -d 'Add points to a customer'
+complete -c rpctl -n '__rpctl_at \'help points\'' -a redeem -d 'Redeem a customer\'s points, or exchange them for a coupon'
+complete -c rpctl -n '__rpctl_at \'help points\'' -a balance -d 'Show how many points a customer can redeem'
+complete -c rpctl -n '__rpctl_at \'help points\'' -a summary -d 'Show one customer\'s added and redeemed points, or everybody\'s'
+complete -c rpctl -n '__rpctl_at \'help points\'' -a history -d 'Show a customer\'s changes in recording order with the running balance, expiries included'
+complete -c rpctl -n '__rpctl_at \'help points\'' -a explain -d 'Show lot by lot what was granted, used, has expired and is left'
+complete -c rpctl -n '__rpctl_at \'help points\'' -a reverse -d 'Book the opposite of an entry, linked to it'
+complete -c rpctl -n '__rpctl_at \'help points\'' -a import -d 'Import point changes from a CSV file, every row once'
+
+
+
+
+
+
+
+
+
+complete -c rpctl -n '__rpctl_at \'help customer\'' -a create -d 'Create a customer, with starting points or without'
+complete -c rpctl -n '__rpctl_at \'help customer\'' -a show -d 'Show a customer\'s points, entry by entry'
+complete -c rpctl -n '__rpctl_at \'help customer\'' -a list -d 'List customers and their active points'
+complete -c rpctl -n '__rpctl_at \'help customer\'' -a delete -d 'Delete a customer\'s points and personal text, for good'
+
+
+
+
+
+complete -c rpctl -n '__rpctl_at \'help options\'' -a list -d 'List the redeem options'
+complete -c rpctl -n '__rpctl_at \'help options\'' -a show -d 'Show one redeem option, whole'
+complete -c rpctl -n '__rpctl_at \'help options\'' -a create -d 'Create a redeem option'
+complete -c rpctl -n '__rpctl_at \'help options\'' -a update -d 'Change what is named; the rest stays, fields that rpctl does not know included'
+complete -c rpctl -n '__rpctl_at \'help options\'' -a delete -d 'Delete a redeem option; coupons that were issued for it stay'
+
+
+
+
+
+
+complete -c rpctl -n '__rpctl_at \'help program\'' -a show -d 'Show how orders become points, and how long they live'
+complete -c rpctl -n '__rpctl_at \'help program\'' -a set -d 'Change what is named; the rest stays'
+
+
+
+complete -c rpctl -n '__rpctl_at \'help imports\'' -a list -d 'List the import runs, the latest first'
+complete -c rpctl -n '__rpctl_at \'help imports\'' -a show -d 'Show one import run'
+
+
+
+complete -c rpctl -n '__rpctl_at \'help ledger\'' -a info -d 'Show where the ledger is, how large, and what is in it'
+complete -c rpctl -n '__rpctl_at \'help ledger\'' -a verify -d 'Check every rule on every entry of the ledger'
+complete -c rpctl -n '__rpctl_at \'help ledger\'' -a backup -d 'Write a consistent copy of the ledger, while others go on working'
+complete -c rpctl -n '__rpctl_at \'help ledger\'' -a restore -d 'Make the ledger what a backup is; what it was before is kept beside it'
+complete -c rpctl -n '__rpctl_at \'help ledger\'' -a export -d 'Write every entry in recording order, with all that is recorded of it'
+
+
+
+
+
+
+complete -c rpctl -n '__rpctl_at \'help profile\'' -a create -d 'Create a profile: named settings with a ledger file of their own'
+complete -c rpctl -n '__rpctl_at \'help profile\'' -a list -d 'List the profiles'
+complete -c rpctl -n '__rpctl_at \'help profile\'' -a show -d 'Show a profile'
+complete -c rpctl -n '__rpctl_at \'help profile\'' -a use -d 'Make a profile the one that holds by default'
+complete -c rpctl -n '__rpctl_at \'help profile\'' -a delete -d 'Delete a profile; its ledger file stays where it is'
+
+
+
+
+
+
+complete -c rpctl -n '__rpctl_at \'help config\'' -a show -d 'Show the settings in force'
+complete -c rpctl -n '__rpctl_at \'help config\'' -a path -d 'Print where the configuration file is, or would be'
+
+
+
+
+
+
+
+complete -c rpctl -n '__rpctl_at \'completion\' 0 0' -a 'bash zsh fish'

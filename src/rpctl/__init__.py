@@ -10,6 +10,7 @@ The map, a line a room; a newcomer should guess the file from the command line:
     config/      profiles, the layers of settings and who decided, paths
     importing/   CSV files to changes and rejects: columns, reader, overlap, plan, rejects, run, report
     reports/     pure: history, explain, balance as of a moment
+    manual/      the texts of help topics and man pages, from the tables of the program: topics, prose, endings, plain
     render/      views (pure), table, delimited, json
     cli/         app (root and error boundary), services, options, and a file per noun
     docgen/      man pages, completions and the reference from the command tree; not part of a command's way

@@ -14,7 +14,7 @@ import typer
 
 import rpctl
 from rpctl import errors
-from rpctl.cli.app import NOUNS, root
+from rpctl.cli.app import ALONE, NOUNS, root
 from rpctl.cli.options import COMMON_NAMES, split_help
 
 PROJECT: Final = Path(__file__).parents[2]
@@ -60,10 +60,10 @@ def test_everything_public_has_a_docstring() -> None:
 
 
 def commands() -> dict[str, Any]:
-    """Every verb by its path."""
+    """Every verb, and every command without verbs, by its path."""
     tree = root()
-    found = {}
-    for noun in tree.list_commands(CONTEXT):
+    found = {name: tree.get_command(CONTEXT, name) for name in ALONE}
+    for noun in NOUNS:
         group = tree.get_command(CONTEXT, noun)
         for verb in group.list_commands(CONTEXT):
             found[f"{noun} {verb}"] = group.get_command(CONTEXT, verb)
@@ -91,8 +91,8 @@ def test_every_parameter_of_a_command_is_explained(path: str) -> None:
 @pytest.mark.parametrize("path", COMMANDS)
 def test_no_parameter_takes_the_name_of_a_common_option(path: str) -> None:
     """Common options are taken out by name: a command's own parameter of that name would never reach it."""
-    noun, verb = path.split()
-    module = import_module(f"rpctl.cli.{NOUNS[noun][0]}")
+    noun, _, verb = path.rpartition(" ")
+    module = import_module(f"rpctl.cli.{NOUNS[noun][0] if noun else ALONE[verb][0]}")
     (callback,) = [
         info.callback for info in module.app.registered_commands if (info.name or info.callback.__name__) == verb
     ]
@@ -111,7 +111,11 @@ def test_an_example_uses_options_that_there_are() -> None:
 def test_the_readme_names_every_noun() -> None:
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
 
-    assert [noun for noun in NOUNS if not re.search(rf"`(rpctl )?{noun}\b|rpctl {noun} ", readme)] == []
+    assert [noun for noun in (*NOUNS, *ALONE) if not re.search(rf"`(rpctl )?{noun}\b|rpctl {noun} ", readme)] == []
+
+
+def test_a_command_without_verbs_says_the_same_in_the_list_of_commands() -> None:
+    assert {name: split_help(COMMANDS[name].help)[0][0] for name in ALONE} == {name: ALONE[name][1] for name in ALONE}
 
 
 def test_the_map_names_every_room() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import typer
 
-from rpctl.cli.app import root
+from rpctl.cli.app import ALONE, root
 
 if TYPE_CHECKING:
     from conftest import CommandLine
@@ -82,7 +82,8 @@ def commands() -> list[tuple[str, ...]]:
     words: list[tuple[str, ...]] = [()]
     for noun in tree.list_commands(context):
         words.append((noun,))
-        words += [(noun, verb) for verb in tree.get_command(context, noun).list_commands(context)]
+        if noun not in ALONE:
+            words += [(noun, verb) for verb in tree.get_command(context, noun).list_commands(context)]
     return words
 
 

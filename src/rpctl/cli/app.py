@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import typer
 
-from rpctl.cli.options import Group, noun
+from rpctl.cli.options import Group, lone, noun
 from rpctl.cli.services import Session
 from rpctl.errors import (
     Interrupted,
@@ -40,6 +40,13 @@ NOUNS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Each noun: its module in this package, and its line of help."""
 
+ALONE: Final[Mapping[str, tuple[str, str]]] = {
+    "help": ("help", "Explain a topic, or show the help of a command."),
+    "commands": ("commands", "List all commands; as JSON with their arguments and options."),
+    "completion": ("completion", "Print the completion script for bash, zsh or fish."),
+}
+"""The commands that are no noun and have no verbs, in the same way."""
+
 _HELP: Final = """Administer customers' reward points: every change exactly once.
 
 $ rpctl points add C1 50 --reference order-9
@@ -47,7 +54,7 @@ $ rpctl points balance C1
 $ rpctl points import orders.csv --dry-run
 
 With no profile at all rpctl works on a local ledger, so everything here runs on a fresh machine. `rpctl NOUN
---help` lists a noun's commands, `rpctl NOUN VERB --help` tells all about one."""
+--help` lists a noun's commands, `rpctl NOUN VERB --help` tells all about one, `rpctl help` lists further topics."""
 
 _CLICK_USAGE: Final[Any] = typer.BadParameter.__bases__[0]
 
@@ -82,12 +89,18 @@ def _terminate(*_: Any) -> None:
 
 def root() -> Group:
     """The command tree; a noun's module is imported when the noun is named."""
-    commands = {name: _noun_builder(name, module, text) for name, (module, text) in NOUNS.items()}
-    return _Root("rpctl", _HELP, commands, {name: text for name, (_, text) in NOUNS.items()})
+    commands: dict[str, Callable[[], Any]] = {}
+    commands |= {name: _noun_builder(name, module, text) for name, (module, text) in NOUNS.items()}
+    commands |= {name: _lone_builder(module) for name, (module, _) in ALONE.items()}
+    return _Root("rpctl", _HELP, commands, {name: text for name, (_, text) in {**NOUNS, **ALONE}.items()})
 
 
 def _noun_builder(name: str, module: str, text: str) -> Callable[[], Group]:
     return lambda: noun(name, import_module(f"rpctl.cli.{module}").app, text)
+
+
+def _lone_builder(module: str) -> Callable[[], Any]:
+    return lambda: lone(import_module(f"rpctl.cli.{module}").app)
 
 
 def run(argv: Sequence[str], session: Session) -> int:

@@ -197,6 +197,12 @@ def noun(name: str, app: typer.Typer, help: str) -> Group:
     return Group(name, help, build, short)
 
 
+def lone(app: typer.Typer) -> Any:
+    """The command of a module that has only one: it stands by itself, without a noun."""
+    (info,) = app.registered_commands
+    return _builder(info)()
+
+
 def _builder(info: Any) -> Callable[[], Any]:
     def build() -> Any:
         one = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)

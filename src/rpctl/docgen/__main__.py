@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from rpctl.cli.tree import walk
 from rpctl.docgen.files import generated
-from rpctl.docgen.tree import walk
 
 _WRITTEN: Final = (("man", "rpctl*.[1-9]"), ("completions", "*rpctl*"))
 _CHECKOUT: Final = Path(__file__).resolve().parents[3]

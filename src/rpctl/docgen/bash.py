@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from rpctl.docgen.tree import Command, Option, Tree
-from rpctl.docgen.values import FREE, Offer, Values
+from rpctl.cli.offers import FREE, Offer, Values
+from rpctl.cli.tree import Command, Option, Tree
 
 _HEAD: Final = """\
 # bash completion for rpctl

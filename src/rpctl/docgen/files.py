@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from rpctl import __version__
+from rpctl.cli.tree import PROGRAM, Tree
 from rpctl.docgen import bash, fish, man, reference, zsh
-from rpctl.docgen.tree import PROGRAM, Tree
+from rpctl.docgen.spoken import spoken
 
 
 def generated(tree: Tree) -> dict[str, str]:
@@ -14,9 +15,10 @@ def generated(tree: Tree) -> dict[str, str]:
         texts[f"man/{man.page_name(noun)}.1"] = man.noun_page(noun, __version__)
     texts["man/{}.{}".format(*man.CSV_PAGE)] = reference.csv_page(__version__)
     texts["man/{}.{}".format(*man.STATUS_PAGE)] = reference.status_page(__version__)
-    texts["completions/rpctl.bash"] = bash.completion(tree)
-    texts["completions/_rpctl"] = zsh.completion(tree)
-    texts["completions/rpctl.fish"] = fish.completion(tree)
+    words = spoken(tree)
+    texts["completions/rpctl.bash"] = bash.completion(words)
+    texts["completions/_rpctl"] = zsh.completion(words)
+    texts["completions/rpctl.fish"] = fish.completion(words)
     return texts
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from rpctl.docgen import prose, roff
-from rpctl.docgen.endings import endings
-from rpctl.docgen.tree import PROGRAM, Argument, Command, Option, Tree
-from rpctl.docgen.values import Offer
+from rpctl.cli.offers import Offer
+from rpctl.cli.tree import PROGRAM, Argument, Command, Option, Tree
+from rpctl.docgen import roff
+from rpctl.manual import prose
+from rpctl.manual.blocks import Term
+from rpctl.manual.endings import endings
+from rpctl.manual.topics import SUMMARIES, topic
 
 MANUAL: Final = "rpctl manual"
 CSV_PAGE: Final = (f"{PROGRAM}-csv", 5)
 STATUS_PAGE: Final = (f"{PROGRAM}-exit-codes", 7)
 _ALIKE_AT_LEAST: Final = 3
+_COMMON: Final = "Options that every command takes, such as -o, --fields, --profile and --ledger, are explained in"
 
 
 def program_page(tree: Tree, version: str) -> str:
@@ -29,10 +33,11 @@ def program_page(tree: Tree, version: str) -> str:
                 rf"{roff.italic('NOUN VERB')} [{roff.italic('ARGUMENTS')}] [{roff.italic('OPTIONS')}]",
                 rf"{roff.italic('NOUN')} {roff.bold('--help')}",
                 rf"{roff.italic('NOUN VERB')} {roff.bold('--help')}",
+                rf"{roff.bold('help')} [{roff.italic('TOPIC')}]",
             )
         ),
         *roff.section("DESCRIPTION"),
-        *roff.paragraphs(tree.root.paragraphs),
+        *roff.paragraphs(tree.root.paragraphs[1:] or tree.root.paragraphs),
         *roff.section("EXAMPLES"),
         *roff.inset(f"$ {example}" for example in tree.root.examples),
         *roff.section("COMMANDS"),
@@ -41,15 +46,16 @@ def program_page(tree: Tree, version: str) -> str:
         *roff.paragraphs(["Every command takes these, before the noun or after the verb. What stands later wins."]),
         *_options(tree.common),
         *roff.section("ENVIRONMENT"),
-        *_terms(prose.ENVIRONMENT.items()),
+        *roff.blocks(topic("environment").blocks),
         *roff.section("FILES"),
-        *_terms(prose.FILES.items(), roff.italic),
+        *(line for name, text in prose.FILES.items() for line in roff.item(roff.italic(name), text)),
         *roff.section("EXIT STATUS"),
-        *_terms((str(status), prose.STATUSES[status]) for status in endings()),
+        *roff.blocks(Term(str(status), (prose.STATUSES[status],)) for status in endings()),
         ".PP",
         f"{roff.references([STATUS_PAGE])} lists every error.",
         *roff.section("SEE ALSO"),
         roff.references([*pages, CSV_PAGE, STATUS_PAGE]),
+        *roff.paragraphs([f"`rpctl help TOPIC` tells of {_listed([f'`{name}`' for name in SUMMARIES])}."]),
     ]
     return roff.page(PROGRAM, 1, f"{PROGRAM} {version}", MANUAL, body)
 
@@ -63,13 +69,11 @@ def noun_page(noun: Command, version: str) -> str:
         *roff.section("SYNOPSIS"),
         *roff.lines(_usage(verb) for verb in noun.verbs),
         *roff.section("DESCRIPTION"),
-        *roff.paragraphs(noun.paragraphs),
+        *roff.paragraphs(noun.paragraphs[1:]),
         ".PP",
-        f"The options that every command takes are in {roff.references([(PROGRAM, 1)])}.",
-        *roff.section("COMMANDS" if noun.commands else "OPTIONS"),
+        f"{roff.prose(_COMMON)} {roff.references([(PROGRAM, 1)])}.",
     ]
-    for at, verb in enumerate(noun.verbs):
-        body += _verb(verb, noun.verbs[:at], titled=bool(noun.commands))
+    body += _verbs(noun.commands) if noun.commands else _alone(noun)
     also = [(PROGRAM, 1), STATUS_PAGE]
     if any(option.names[-1] == "--map" for verb in noun.verbs for option in verb.options):
         also.insert(1, CSV_PAGE)
@@ -86,13 +90,31 @@ def _page_of(noun: Command) -> tuple[str, int]:
     return f"{PROGRAM}-{noun.name}", 1
 
 
-def _verb(verb: Command, earlier: Sequence[Command], *, titled: bool) -> list[str]:
+def _verbs(verbs: Sequence[Command]) -> list[str]:
+    body = roff.section("COMMANDS")
+    for at, verb in enumerate(verbs):
+        body += [*roff.subsection(" ".join(verb.path)), *roff.paragraphs(verb.paragraphs[:1]), *_examples(verb)]
+        body += [*roff.paragraphs(verb.paragraphs[1:]), *_parameters(verb, verbs[:at])]
+    return body
+
+
+def _alone(command: Command) -> list[str]:
+    """What follows the description of a command without verbs."""
+    parameters = _parameters(command, ())
+    return [
+        *roff.section("EXAMPLES"),
+        *_examples(command),
+        *(roff.section("OPTIONS") if parameters else ()),
+        *parameters,
+    ]
+
+
+def _examples(verb: Command) -> list[str]:
+    return roff.inset(f"$ {example}" for example in verb.examples)
+
+
+def _parameters(verb: Command, earlier: Sequence[Command]) -> list[str]:
     body = []
-    if titled:
-        body += [*roff.subsection(" ".join(verb.path)), *roff.paragraphs(verb.paragraphs[:1])]
-        body += roff.paragraphs(verb.paragraphs[1:])
-    elif verb.paragraphs[1:]:
-        body += roff.paragraphs(verb.paragraphs[1:])
     for argument in verb.arguments:
         body += roff.item(_argument(argument), _argument_text(argument))
     like, alike = _told_before(verb, earlier)
@@ -100,7 +122,7 @@ def _verb(verb: Command, earlier: Sequence[Command], *, titled: bool) -> list[st
     if like:
         names = _listed([option.names[-1 if not option.metavar else 0] for option in alike])
         body += roff.paragraphs([f"{names} as with `{' '.join(like.path)}`."])
-    return [*body, *roff.inset(f"$ {example}" for example in verb.examples)]
+    return body
 
 
 def _told_before(verb: Command, earlier: Sequence[Command]) -> tuple[Command | None, list[Option]]:
@@ -154,11 +176,6 @@ def _commands(nouns: Iterable[Command]) -> list[str]:
         if noun.commands:
             body += [".br", roff.prose(", ".join(f"`{verb.name}`" for verb in noun.commands) + ".")]
     return body
-
-
-def _terms(pairs: Iterable[tuple[str, str]], style: object = roff.bold) -> list[str]:
-    assert callable(style)
-    return [line for term, text in pairs for line in roff.item(style(term), text)]
 
 
 def _listed(words: Sequence[str]) -> str:

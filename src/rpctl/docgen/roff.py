@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from rpctl.manual.blocks import Block, Heading, Lines, Paragraph, Term
+
 _ESCAPES: Final = {"\\": r"\e", "-": r"\-", "~": r"\(ti", "^": r"\(ha", "`": r"\(ga", "'": r"\(aq", '"': r"\(dq"}
 _MARKED: Final = re.compile(r"(`+)(?P<code>[^`]+)\1|(?P<option>(?<![\w-])--?[A-Za-z][\w-]*)")
 _BREAKS: Final = re.compile(r" (?=--|\| )")
@@ -83,6 +85,25 @@ def inset(lines: Iterable[str]) -> list[str]:
     return [".PP", ".RS 4", ".EX", *(_unstarted(escaped(line)) for line in shown), ".EE", ".RE"]
 
 
+def blocks(text: Iterable[Block]) -> list[str]:
+    """A text of the manual."""
+    return [line for block in text for line in _block(block)]
+
+
+def _block(block: Block) -> list[str]:
+    match block:
+        case Heading(text, 1):
+            return section(escaped(text.upper()))
+        case Heading(text):
+            return subsection(text)
+        case Paragraph(text):
+            return paragraphs([text])
+        case Lines(shown):
+            return inset(shown)
+        case Term(name, texts):
+            return item(bold(name), *texts)
+
+
 def lines(ready: Iterable[str]) -> list[str]:
     """Lines of roff that are not filled into a paragraph."""
     return [".nf", *ready, ".fi"]
@@ -96,7 +117,8 @@ def references(names: Iterable[tuple[str, int]]) -> str:
 def _continued(line: str) -> list[str]:
     parts = [""]
     for word in _BREAKS.split(line):
-        if len(parts[-1]) + len(word) > _WIDTH and parts[-1]:
+        quoted = any("".join(parts).count(quote) % 2 for quote in "'\"")  # a line break there would be text
+        if len(parts[-1]) + len(word) > _WIDTH and parts[-1] and not quoted:
             parts[-1] += " \\"
             parts.append("      " + word)
         else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from rpctl.docgen.tree import Argument, Command, Option, Tree
-from rpctl.docgen.values import Offer, Values
+from rpctl.cli.offers import Offer, Values
+from rpctl.cli.tree import Argument, Command, Option, Tree
 
 _HEAD: Final = r"""#compdef rpctl
 # zsh completion for rpctl

@@ -11,9 +11,9 @@ from typing import Final
 
 import pytest
 
+from rpctl.cli.tree import walk
 from rpctl.docgen.__main__ import main, stale
 from rpctl.docgen.files import generated, installed
-from rpctl.docgen.tree import walk
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from rpctl.cli.offers import FREE, Offer, Values
+from rpctl.cli.tree import Argument, Command, Option, Tree, walk
 from rpctl.docgen import man, roff
 from rpctl.docgen.files import generated
-from rpctl.docgen.tree import Argument, Command, Option, Tree, walk
-from rpctl.docgen.values import FREE, Offer, Values
 
 needs_mandoc = pytest.mark.skipif(not shutil.which("mandoc"), reason="needs mandoc (Debian package mandoc)")
 

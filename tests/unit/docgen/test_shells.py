@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rpctl.cli.offers import FREE, Offer, Values
+from rpctl.cli.tree import Argument, Command, Option, Tree
 from rpctl.docgen import bash, fish, zsh
-from rpctl.docgen.tree import Argument, Command, Option, Tree
-from rpctl.docgen.values import FREE, Offer, Values
 
 HARD = 'It\'s [this]: a\\b "c" $HOME `d`.'
 OUTPUT = Option(("-o", "--output"), "FORMAT", False, None, HARD, Values(Offer.WORDS, ("json", "tsv")))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from rpctl import errors
+from rpctl.cli.offers import WORDS, Offer
+from rpctl.cli.tree import walk
 from rpctl.config import allowed, settings
-from rpctl.docgen import prose
-from rpctl.docgen.endings import endings
 from rpctl.docgen.files import generated
-from rpctl.docgen.tree import walk
-from rpctl.docgen.values import WORDS, Offer
 from rpctl.importing.columns import ALIASES, FIELDS
+from rpctl.manual import prose
+from rpctl.manual.endings import endings
 from rpctl.render.views import FORMATS
 from rpctl.reports.history import TYPES
 
@@ -56,6 +56,7 @@ def test_arguments_offer_what_belongs_to_them() -> None:
         "profile show": Offer.PROFILES,
         "profile use": Offer.PROFILES,
         "profile delete": Offer.PROFILES,
+        "completion": Offer.WORDS,
     }
 
 

@@ -8,10 +8,10 @@ from typing import Annotated
 import pytest
 import typer
 
+from rpctl.cli import tree
+from rpctl.cli.offers import FREE, Offer, Values
 from rpctl.cli.options import Group, noun
-from rpctl.docgen import tree
-from rpctl.docgen.tree import Argument, Command, Option
-from rpctl.docgen.values import FREE, Offer, Values
+from rpctl.cli.tree import Argument, Command, Option
 
 app = typer.Typer()
 

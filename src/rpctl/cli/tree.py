@@ -1,19 +1,28 @@
-"""The command tree as plain values. The only module here that knows typer; what it returns knows nothing of it."""
+"""The command tree as plain values, for `rpctl commands` and whatever is generated; no other command loads it.
+
+What is returned knows nothing of typer.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import typer
 
 from rpctl.cli.app import root
+from rpctl.cli.offers import Values, argument_values, option_values
 from rpctl.cli.options import COMMON_NAMES, split_help
-from rpctl.docgen.values import Values, argument_values, option_values
+from rpctl.config.settings import FLAGS, VARIABLES
 
 PROGRAM: Final = "rpctl"
 _HELP: Final = "help"
 _HELP_TEXT: Final = "Show help, examples first, and end."
+_KEPT_BY: Final = "profile"  # its options are what a profile is to hold, whatever the environment says now
+_VARIABLES: Final = {FLAGS[name]: VARIABLES[name] for name in FLAGS.keys() & VARIABLES.keys()} | {
+    "--no-color": "NO_COLOR"
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,8 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option. ``metavar`` is None for a switch, whose opposite (``--disable``) is in ``names`` too."""
+    """An option. ``metavar`` is None for a switch, whose opposite (``--disable``) is in ``names`` too; ``variable``:
+    the environment variable that says the same, where there is one."""
 
     names: tuple[str, ...]
     metavar: str | None
@@ -37,6 +47,8 @@ class Option:
     default: str | None
     help: str
     values: Values
+    required: bool = False
+    variable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +86,21 @@ class Tree:
     common: tuple[Option, ...]
 
     def every_command(self) -> list[Command]:
-        """The root, and every noun followed by its verbs."""
-        found = [self.root]
-        for noun in self.root.commands:
-            found += [noun, *noun.commands]
-        return found
+        """The root, and every command followed by those below it."""
+        return [self.root, *_below(self.root)]
+
+
+def _below(command: Command) -> Iterator[Command]:
+    for one in command.commands:
+        yield one
+        yield from _below(one)
 
 
 def walk() -> Tree:
     """The command tree of this version."""
     top: Any = root()
     context = typer.Context(top, info_name=PROGRAM)
-    common = [_option(param) for param in top.get_params(context) if _is_common(param)]
+    common = [_option(param, ()) for param in top.get_params(context) if _is_common(param)]
     return Tree(_command(top, context, ()), tuple(common))
 
 
@@ -103,7 +118,7 @@ def _command(command: Any, context: typer.Context, path: tuple[str, ...]) -> Com
         paragraphs=tuple(paragraphs),
         examples=tuple(examples),
         arguments=tuple(_argument(param, path) for param in params if param.param_type_name == "argument"),
-        options=tuple(_option(param) for param in params if _is_own_option(param)),
+        options=tuple(_option(param, path) for param in params if _is_own_option(param)),
         commands=tuple(below),
     )
 
@@ -127,10 +142,11 @@ def _argument(param: Any, path: tuple[str, ...]) -> Argument:
     )
 
 
-def _option(param: Any) -> Option:
+def _option(param: Any, path: tuple[str, ...]) -> Option:
     is_switch = param.is_flag or param.count
     metavar = None if is_switch else param.metavar or param.type.name.upper()
     names = (*sorted(param.opts, key=len), *param.secondary_opts)
+    longest = max(param.opts, key=len)
     shown = not is_switch and isinstance(param.default, str | int) and param.show_default is not False
     return Option(
         names=names,
@@ -138,5 +154,7 @@ def _option(param: Any) -> Option:
         repeatable=bool(param.multiple or param.count),
         default=str(getattr(param.default, "value", param.default)) if shown else None,
         help=_HELP_TEXT if param.name == _HELP else param.help or "",
-        values=option_values(max(param.opts, key=len), metavar or "", param.type),
+        values=option_values(longest, metavar or "", param.type),
+        required=bool(param.required),
+        variable=None if path[:1] == (_KEPT_BY,) else _VARIABLES.get(longest),
     )

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from rpctl.cli.completion import SCRIPTS
 from rpctl.importing.columns import FIELDS
 
 WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "--output": ("table", "tsv", "csv", "json", "jsonl"),
     "--type": ("added", "redeemed", "expired", "backdated", "unexplained"),
     "--backend": ("ledger",),
-    "SHELL": ("bash", "zsh", "fish"),
+    "SHELL": tuple(SCRIPTS),
 }
 """Long option or argument -> the words it takes."""
 

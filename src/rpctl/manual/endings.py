@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from rpctl import errors
-from rpctl.docgen.prose import MEANINGS, WITHOUT_AN_ERROR
 from rpctl.errors import RpctlError
+from rpctl.manual.prose import MEANINGS, WITHOUT_AN_ERROR
 
 _INTERNAL: Final = re.compile(r"\s*\([^()]*\.md\b[^()]*\)")
 

@@ -31,24 +31,41 @@ REJECT_COLUMNS: Final = ("line", "error_code", "error")
 """What a rejects file adds besides the key: read over, so that a corrected one is imported as it is."""
 
 ALIASES: Final[Mapping[str, str]] = {
-    # Talon.One, `Import loyalty points`
+    # Talon.One: import of points, export of balances, of a customer and of a card
+    # https://docs.talon.one/docs/dev/tutorials/importing-loyalty-data
+    # https://developers.qodex.ai/talon-one/management-api-1/loyalty-1/export-customer-loyalty-balances
     "customerprofileid": "customer_id",
     "identifier": "customer_id",
     "startdate": "created_at",
     "expirydate": "valid_until",
-    # Smile, Yotpo, Influence.io: customers by e-mail; Influence.io's Action is the text that customers see
+    "profileintegrationid": "customer_id",
+    "cardidentifier": "customer_id",
+    "currentbalance": "points",
+    # Smile: https://help.smile.io/en/articles/4036233-import-points-with-a-csv-file
     "email": "customer_id",
+    # Yotpo: import of points, import of customers with balances, export
+    # https://support.yotpo.com/v1/docs/importing-or-adjusting-your-customers-points
+    # https://support.yotpo.com/v1/docs/importingexporting-points-and-customers
+    "emails": "customer_id",
     "emailaddress": "customer_id",
-    "customeremail": "customer_id",
     "pointsbalance": "points",
     "currentpointsbalance": "points",
+    # Influence.io; Action is the text that customers see
+    # http://support.influence.io/en/articles/9184848-point-import
     "action": "description",
-    # LoyaltyLion, Voucherify
+    # LoyaltyLion: its import has e-mail addresses and points, its export the names of its API
+    # https://help.loyaltylion.com/en/articles/5553630-imports
+    # https://developers.loyaltylion.com/api/resources/customers/
     "merchantid": "customer_id",
-    "sourceid": "customer_id",
+    "pointsapproved": "points",
+    # Voucherify: import of loyalty cards, export of customers, of cards and of card transactions
+    # https://docs.voucherify.io/build/loyalty-card-import
+    # https://docs.voucherify.io/reference/export-object
     "loyaltypoints": "points",
+    "loyaltycardbalance": "points",
     "expirationdate": "valid_until",
     # shops and tills
+    "customeremail": "customer_id",
     "customer": "customer_id",
     "customernumber": "customer_id",
     "userid": "customer_id",
@@ -79,14 +96,45 @@ ALIASES: Final[Mapping[str, str]] = {
     "site": "site_code",
     "idempotencykey": "key",
 }
-"""Other products' column names, squeezed by `squeeze`, and the field each one means."""
+"""Other products' column names, squeezed by `squeeze`, and the field each one means. The pages are where the products
+document their headers, as read in November 2026."""
+
+BALANCES: Final = frozenset(
+    {"currentbalance", "pointsbalance", "currentpointsbalance", "pointsapproved", "loyaltypoints", "loyaltycardbalance"}
+)
+"""Names for the points that a customer has. A 0 there is no change; under any other name it is a mistake."""
 
 WITHOUT_COUNTERPART: Final = frozenset(
-    {"subledgerid", "fullname", "firstname", "lastname", "pointsspent", "birthday", "anniversary", "referrallink"}
-)
+    {
+        # Talon.One
+        "subledgerid", "loyaltyprogramid", "loyaltysubledger", "pendingbalance", "expiredbalance", "spentbalance",
+        "currenttier", "cardstate",
+        # Yotpo
+        "fullname", "firstname", "lastname", "pointsspent", "birthday", "birthday(mm/dd)", "birthday(mm/dd/yyyy)",
+        "anniversary", "referrallink",
+        # LoyaltyLion
+        "pointspending",
+    }
+)  # fmt: skip
 """Columns of the same products that say nothing about a change of points: left out with a note."""
 
-_AMOUNT_IS_POINTS_BESIDE: Final = frozenset({"customerprofileid", "identifier"})
+_TALON_ONE: Final = frozenset({"customerprofileid", "identifier", "cardidentifier"})
+_VOUCHERIFY: Final = frozenset({"loyaltypoints", "loyaltycardbalance"})
+_BESIDE: Final[Mapping[str, tuple[str | None, frozenset[str]]]] = {
+    # Points at Talon.One; in every other file it is as likely to be money.
+    "amount": ("points", _TALON_ONE),
+    # Its transaction log says `subtraction` there: not to be left out with --ignore-extra.
+    "type": ("operation", _TALON_ONE),
+    # A customer in the export of customers, a transaction in the export of transactions.
+    "sourceid": ("customer_id", frozenset({"loyaltypoints"})),
+    # The card in a file of cards, a coupon elsewhere.
+    "code": ("customer_id", _VOUCHERIFY),
+    "active": (None, _VOUCHERIFY),
+    "category": (None, _VOUCHERIFY),
+    "name": (None, _VOUCHERIFY),
+}
+"""Names that mean something only beside one of others: the field, or None for no counterpart."""
+
 _NATIVE: Final = {name.replace("_", ""): name for name in FIELDS}
 _READ_OVER: Final = {name.replace("_", "") for name in REJECT_COLUMNS}
 _SHOWN: Final = 12
@@ -101,7 +149,8 @@ class Columns:
     ``notes``: readings that the user should know of, a sentence each; ``by_action``: the description was
     found under the name ``Action``, which elsewhere holds operations; ``key_from``: the name as typed and the
     index of every cell from which the rows' keys come, constants counted on behind the last column;
-    ``of_rejects``: it is the header of a rejects file, whose rows bring their keys along.
+    ``of_rejects``: it is the header of a rejects file, whose rows bring their keys along; ``balance``: the points
+    are those that a customer has, so that 0 is no change.
     """
 
     header: tuple[str, ...]
@@ -111,6 +160,7 @@ class Columns:
     by_action: bool = False
     key_from: tuple[tuple[str, int], ...] = ()
     of_rejects: bool = False
+    balance: bool = False
 
     @property
     def keys(self) -> str:
@@ -127,7 +177,7 @@ def squeeze(name: str) -> str:
 
 def known_names(header: Sequence[str], mapping: Mapping[str, str]) -> int:
     """How many of these names could be columns of ours; tells the right delimiter from the wrong ones."""
-    typed = {squeeze(column) for column in mapping.values()}
+    typed = {squeeze(column) for column in mapping.values()} | _BESIDE.keys()
     return sum(
         name in typed or name in _NATIVE or name in ALIASES or name in _READ_OVER or name in WITHOUT_COUNTERPART
         for name in {squeeze(name) for name in header if name.strip()}
@@ -201,9 +251,16 @@ def understand(
             f"The column {names[search.positions['key']]} holds keys, and --key-from gives the rows others.",
             "Leave --key-from out, or give the column another name.",
         )
-    sources = search.key_sources(key_from)
+    points = search.positions.get("points")
     return Columns(
-        tuple(header), search.positions, constants, tuple(search.notes), search.by_action, sources, of_rejects
+        tuple(header),
+        search.positions,
+        constants,
+        tuple(search.notes),
+        search.by_action,
+        search.key_sources(key_from),
+        of_rejects,
+        balance=points is not None and search.squeezed[points] in BALANCES,
     )
 
 
@@ -277,20 +334,21 @@ class _Search:
             elif field is not None:
                 self._claim(field, at)
                 self.by_action |= squeezed == "action"
-                self.notes.append(f"Column {self.names[at]} is read as {field}.")
+                nothing = "; rows with 0 are skipped" if squeezed in BALANCES else ""
+                self.notes.append(f"Column {self.names[at]} is read as {field}{nothing}.")
             elif at in self.key_columns.values():
                 continue
-            elif squeezed in WITHOUT_COUNTERPART:
+            elif squeezed in WITHOUT_COUNTERPART or self._is_beside(squeezed):
                 self.notes.append(f"Column {self.names[at]} has no counterpart and is not read.")
             else:
                 extra.append(at)
         return extra
 
     def _meaning(self, squeezed: str) -> str | None:
-        if squeezed == "amount":
-            # Talon.One calls points so; in every other file it is as likely to be money.
-            return "points" if _AMOUNT_IS_POINTS_BESIDE.intersection(self.squeezed) else None
-        return ALIASES.get(squeezed)
+        return _BESIDE[squeezed][0] if self._is_beside(squeezed) else ALIASES.get(squeezed)
+
+    def _is_beside(self, squeezed: str) -> bool:
+        return squeezed in _BESIDE and not _BESIDE[squeezed][1].isdisjoint(self.squeezed)
 
     def _claim(self, field: str, at: int) -> None:
         if field in self.positions:

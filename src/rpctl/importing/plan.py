@@ -28,9 +28,12 @@ from rpctl.domain.values import (
 from rpctl.errors import InvalidValue, RpctlError
 from rpctl.importing.columns import FIELDS, Columns, squeeze
 
-ADDING: Final = frozenset({"add", "added", "credit", "earn", "earned", "award", "grant", "issue", "accrual"})
+ADDING: Final = frozenset(
+    {"add", "added", "addition", "credit", "earn", "earned", "award", "grant", "issue", "accrual"}
+)
 REDEEMING: Final = frozenset(
-    {"redeem", "redeemed", "debit", "burn", "burned", "deduct", "spend", "spent", "subtract", "redemption"}
+    {"redeem", "redeemed", "redemption", "debit", "burn", "burned", "deduct", "spend", "spent"}
+    | {"subtract", "subtraction"}
 )
 """What an ``operation`` cell may say, letter case aside."""
 
@@ -44,6 +47,11 @@ class Reject:
 
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A row that asks for no change: the customer's balance is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,7 @@ class Planner:
         self._key_names = {at: name for name, at in columns.key_from}
         self._of_rejects = columns.of_rejects
         self._by_action = columns.by_action
+        self._balance = columns.balance
         self._width = len(columns.header)
         self._constants = [*columns.constants.values(), ""]
         at = dict.fromkeys(FIELDS, self._width + len(columns.constants))
@@ -87,7 +96,7 @@ class Planner:
         _check_date_format(grammar.date_format)
         self._check_constants(columns)
 
-    def plan(self, row: list[str], ordinal: int) -> tuple[str, AddPoints | RedeemPoints | Reject]:
+    def plan(self, row: list[str], ordinal: int) -> tuple[str, AddPoints | RedeemPoints | Nothing | Reject]:
         """The row's key, and its change or what is wrong with it; ``ordinal`` counts the file's rows from 1."""
         cells = row + self._constants
         if len(row) != self._width:
@@ -165,9 +174,11 @@ class Planner:
 
     # -- a row -----------------------------------------------------------------------------------------
 
-    def _change(self, cells: list[str], key: str) -> AddPoints | RedeemPoints:
+    def _change(self, cells: list[str], key: str) -> AddPoints | RedeemPoints | Nothing:
         customer_id = parse_id(cells[self._customer].strip())
         points = self._signed_points(cells)
+        if points == 0:
+            return Nothing()
         description = parse_text(cells[self._description], "description")
         if self._by_action and description and description.casefold() in REDEEMING:
             raise InvalidValue(
@@ -205,7 +216,7 @@ class Planner:
         )
 
     def _signed_points(self, cells: list[str]) -> int | None:
-        """The points of a row, negative to redeem; None where its order value decides."""
+        """The points of a row, negative to redeem, 0 as a balance only; None where its order value decides."""
         text = cells[self._points].strip()
         operation = cells[self._operation].strip().casefold()
         redeems = operation in REDEEMING
@@ -219,7 +230,7 @@ class Planner:
             return None
         if text.isdigit() and text.isascii() and len(text) < 10:
             points = int(text)
-            if points == 0:
+            if points == 0 and not self._balance:
                 raise _no_points(text)
         else:
             points = self._parse_points(text)
@@ -229,7 +240,7 @@ class Planner:
 
     def _parse_points(self, text: str) -> int:
         match = _POINTS.fullmatch(self._with_decimal_point(text))
-        if not match or not 1 <= int(match[2]) <= MAX_POINTS:
+        if not match or not (0 if self._balance else 1) <= int(match[2]) <= MAX_POINTS:
             raise _no_points(text)
         return -int(match[2]) if match[1] == "-" else int(match[2])
 

@@ -23,11 +23,13 @@ class Report:
     ``skipped``, ``refused`` and ``unknown``, unless a strict run did not apply it for another row's sake.
 
     ``run``: its id, None where nothing was recorded (a dry run, a strict run that applied nothing);
-    ``skipped``: order values that earn no whole point; ``expired_on_arrival``: those of the applied whose
-    validity was over already; ``stopped_at_line``: the line after which ``max_errors`` ended the run;
+    ``skipped``: order values that earn no whole point, and balances of 0; ``expired_on_arrival``: those of the
+    applied whose validity was over already; ``stopped_at_line``: the line after which ``max_errors`` ended the run;
     ``overtaken_at_line``: the line from which on a strict run applied nothing, because others changed the ledger
     after its rehearsal and a row was refused that had passed;
-    ``started_at``, ``ended_at``: milliseconds since 1970; ``rejects_file``: None where nothing was refused.
+    ``started_at``, ``ended_at``: milliseconds since 1970; ``rejects_file``: None where nothing was refused;
+    ``applied_before``: rows that the run had applied when it was gone on with (they are among ``applied`` once they
+    are looked at again), ``worked_before_ms``: how long it had taken for that.
     """
 
     file: str
@@ -47,6 +49,18 @@ class Report:
     rejects_file: Path | None = None
     stopped_at_line: int | None = None
     overtaken_at_line: int | None = None
+    applied_before: int = 0
+    worked_before_ms: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every row was looked at and may count."""
+        return self.stopped_at_line is None and self.overtaken_at_line is None
+
+    @property
+    def applied_at_least(self) -> int:
+        """How many rows are in from this run, as far as it knows in its middle."""
+        return max(self.applied, self.applied_before)
 
     @property
     def exit_status(self) -> int:
@@ -57,7 +71,7 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """``rpctl.import-report/1``: JSON values; ``durationS`` in seconds, ``rowsPerS`` whole rows a second."""
-        duration_ms = max((self.ended_at or self.started_at) - self.started_at, 0)
+        duration_ms = max((self.ended_at or self.started_at) - self.started_at, 0) + self.worked_before_ms
         return {
             "schema": SCHEMA,
             "run": self.run,

@@ -7,19 +7,21 @@ second one applies. Whoever runs the same file again goes on where the last run 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple
 
-from rpctl.backends.port import Backend, EarlierRun, FileContent, ImportRuns
+from rpctl.backends.port import Backend, FileContent, ImportRuns
 from rpctl.domain.changes import AddPoints, RedeemPoints
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused
 from rpctl.domain.values import Instant
 from rpctl.errors import (
     AlreadyImported,
     EarnsNothing,
+    ImportUnderWay,
     InvalidFile,
     InvalidValue,
     KeyReused,
@@ -29,17 +31,15 @@ from rpctl.errors import (
     RpctlError,
 )
 from rpctl.importing.columns import Columns, check_fields, understand
-from rpctl.importing.overlap import share_of
-from rpctl.importing.plan import Grammar, Planner, Reject
-from rpctl.importing.reader import DELIMITERS, Content, Source, open_source
+from rpctl.importing.journal import OwnRows, choose_run
+from rpctl.importing.plan import Grammar, Nothing, Planner, Reject
+from rpctl.importing.reader import DELIMITERS, Content, Source, open_source, unreadable
 from rpctl.importing.rejects import RejectsFile, rejects_path
 from rpctl.importing.report import Report
+from rpctl.importing.request import Request, rows_of
 
 BATCH_ROWS: Final = 5_000
 """Rows of one write transaction: well below the time for which a ledger may be locked."""
-
-MOST_ROWS: Final = 0.5
-"""If a larger share of a file's rows is in from an earlier run under other keys, the import is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,9 @@ class ImportOptions:
     ``strict``: apply nothing where a row is refused; ``max_errors``: stop when that many rows are refused, from 1;
     ``rejects``: where refused rows go, None = beside the file; ``decimal_comma``, ``date_format``: see
     `rpctl.importing.plan.Grammar`; ``again``: rows that are in already, from this file or another, are meant anew;
-    ``key_from``: the fields or columns from whose cells the rows' keys come.
+    ``key_from``: the fields or columns from whose cells the rows' keys come; ``wait``: for another process that
+    works on the same file; ``spool``: the folder for a copy of what can be read only once, so that its run can be
+    gone on with, None: a copy for this run alone.
     """
 
     map: Mapping[str, str] = field(default_factory=dict)
@@ -71,6 +73,8 @@ class ImportOptions:
     date_format: str | None = None
     again: bool = False
     key_from: tuple[str, ...] = ()
+    wait: bool = False
+    spool: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +82,14 @@ class Listener:
     """Who is told what happens meanwhile.
 
     ``on_progress(phase, done, total)``: phase ``reading`` (total None), ``rehearsing`` or ``applying``, in rows;
-    ``on_note(sentence)``: what the user should know although nothing is wrong.
+    ``on_note(sentence)``: what the user should know although nothing is wrong; ``on_begin(run, piped)``: the run is
+    recorded, and from now on whatever stops it leaves something to go on with; ``piped``: not by the same command,
+    but from a copy of what was read.
     """
 
     on_progress: Callable[[str, int, int | None], None] = lambda phase, done, total: None  # noqa: ARG005
     on_note: Callable[[str], None] = lambda sentence: None  # noqa: ARG005
+    on_begin: Callable[[str, bool], None] = lambda run, piped: None  # noqa: ARG005
 
 
 def import_file(
@@ -114,6 +121,63 @@ def import_file(
     and KeyboardInterrupt, with the run recorded as unfinished; errors tell how many rows are in.
     """
     listener = listener or Listener()
+    with _read(file, name, options, clock, listener) as job, ExitStack() as claim:
+        if not options.dry_run:
+            _claim(runs, job.content.digest, options, name, listener, claim)
+        chosen = choose_run(job.content, job.columns.keys, again=options.again, runs=runs.earlier_runs(), name=name)
+        planned = job.planned(chosen.generation, chosen.run.run if chosen.run else None)
+        report = Report(name, clock(), dry_run=options.dry_run)
+        if options.dry_run:
+            return planned.rehearse_only(backend, report)
+        return planned.apply(backend, runs, report, new_run_id)
+
+
+def resume_run(
+    run: str,
+    changed: Mapping[str, Any],
+    backend: Backend,
+    runs: ImportRuns,
+    clock: Callable[[], Instant],
+    listener: Listener | None = None,
+) -> Report | None:
+    """Goes on with an unfinished run, from what it kept of its command. None: it has finished, nothing is left.
+
+    ``run``: its id or an unambiguous beginning; ``changed``: options of `ImportOptions` in place of the kept ones.
+    Raises `RunNotFound`; `AlreadyImported` for a run that was undone or that a later one of the same file took the
+    place of; `InvalidFile` where its file is gone, has changed, or where it came from was pruned; and what
+    `import_file` raises.
+    """
+    listener = listener or Listener()
+    kept = runs.kept_run(run)
+    if kept.finished_at is not None and kept.undo_begun_at is None:
+        return None
+    path, request = rows_of(kept)
+    options = replace(request.options, **changed)
+    with _read(path, kept.file, options, clock, listener) as job, ExitStack() as claim:
+        if job.content.digest != kept.content.digest:
+            raise InvalidFile(
+                f"{kept.file} is not what it was when import run {kept.run} began.",
+                f"Bring it back as it was; `rpctl imports undo {kept.run}` takes back what the run applied.",
+            )
+        _claim(runs, job.content.digest, options, kept.file, listener, claim)
+        if runs.kept_run(kept.run).finished_at is not None:  # by whom we waited for
+            return None
+        chosen = choose_run(job.content, kept.content.keys, again=False, runs=runs.earlier_runs(), name=kept.file)
+        if chosen.run is None or chosen.run.run != kept.run:
+            raise AlreadyImported(
+                f"Import run {kept.run} of {kept.file} is no longer the latest: the same file was imported anew.",
+                "`rpctl imports list` shows the later run.",
+                run=kept.run,
+            )
+        planned = replace(job.planned(chosen.generation, kept.run), copy=path if request.spooled else None)
+        return planned.apply(backend, runs, Report(kept.file, clock()), lambda: kept.run)
+
+
+@contextmanager
+def _read(
+    file: Path | BinaryIO, name: str, options: ImportOptions, clock: Callable[[], Instant], listener: Listener
+) -> Iterator[_Job]:
+    """The file read once and understood; nothing is decided yet."""
     if options.max_errors is not None and options.max_errors < 1:
         raise InvalidValue(f"--max-errors {options.max_errors} is not allowed.", "It is a number from 1 up.")
     mapping = check_fields(options.map, "--map")
@@ -124,6 +188,7 @@ def import_file(
         delimiter=options.delimiter,
         mapping=mapping,
         columns=options.columns,
+        spool=None if options.dry_run else options.spool,
     ) as source:
         columns = understand(
             source.header, mapping, options.set, ignore_extra=options.ignore_extra, key_from=options.key_from
@@ -134,47 +199,28 @@ def import_file(
             listener.on_note(f"The delimiter is a {DELIMITERS[source.delimiter]}.")
         for note in columns.notes:
             listener.on_note(note)
-        content = source.content(lambda done: listener.on_progress("reading", done, None))
         grammar = Grammar(options.zone, options.site_code, options.decimal_comma, options.date_format)
-        generation = _generation(content, columns.keys, options, runs, name)
-        planner = Planner(columns, grammar, content.of_generation(generation), generation)
-        kept = FileContent(content.digest, generation, content.sample, columns.keys)
-        job = _Job(source, columns, content, kept, planner, target, options, clock, listener)
-        report = Report(name, clock(), dry_run=options.dry_run)
-        return job.rehearse_only(backend, report) if options.dry_run else job.apply(backend, runs, report, new_run_id)
+        check = Planner(columns, grammar, b"")  # what is wrong with the options is said before a long file is read
+        content = source.content(lambda done: listener.on_progress("reading", done, None))
+        yield _Job(source, path, columns, grammar, content, check, target, options, clock, listener)
 
 
-def _generation(content: Content, keys: str, options: ImportOptions, runs: ImportRuns, name: str) -> int:
-    """Which generation of the file's keys this run goes on with or begins. Raises `AlreadyImported`.
-
-    A stopped run of the same file is gone on with first, even with ``again``: or what it applied would count twice.
-    ``keys``: where the keys come from, `Columns.keys`. Rows that are in under keys of another origin count for
-    rows of another file, even in the same one; rows under keys that were given or taken from the same columns are
-    told by their keys, however many of them are in.
-    """
-    same: list[EarlierRun] = []
-    others: list[EarlierRun] = []
-    for earlier in runs.earlier_runs():
-        known = earlier.content
-        if (known.digest, known.keys) == (content.digest, keys):
-            same.append(earlier)
-        elif not keys or known.keys != keys:
-            others.append(earlier)
-    if same:
-        latest = max(earlier.content.generation for earlier in same)
-        finished = any(earlier.finished for earlier in same if earlier.content.generation == latest)
-        return latest + 1 if options.again and finished else latest
-    if not options.again:
-        for earlier in others:
-            share = share_of(content.sample, earlier.content.sample) if earlier.applied else 0.0
-            if share > MOST_ROWS:
-                raise AlreadyImported(
-                    f"{share:.0%} of the rows of {name} are in already, from import run {earlier.run} of "
-                    f"{earlier.file}, under other keys; they would count twice.",
-                    run=earlier.run,
-                    share=round(share, 4),
-                )
-    return 0
+def _claim(
+    runs: ImportRuns, content: bytes, options: ImportOptions, name: str, listener: Listener, claim: ExitStack
+) -> None:
+    """Nobody else works on this file from now on. Raises `ImportUnderWay`, which names the run."""
+    try:
+        claim.enter_context(runs.claim(content, wait=False))
+    except ImportUnderWay as error:
+        latest = next((run.run for run in runs.earlier_runs() if run.content.digest == content), None)
+        which = f"Import run {latest} of {name}" if latest else f"An import of {name}"
+        by = f"another process (pid {error.details['pid']})" if "pid" in error.details else "another process"
+        error.message = f"{which} is under way in {by}."
+        error.details |= {"run": latest}
+        if not options.wait:
+            raise
+        listener.on_note(f"{error.message} Waiting for it.")
+        claim.enter_context(runs.claim(content, wait=True))
 
 
 class _Row(NamedTuple):
@@ -182,22 +228,36 @@ class _Row(NamedTuple):
     ordinal: int
     cells: list[str]
     key: str
-    planned: AddPoints | RedeemPoints | Reject
+    planned: AddPoints | RedeemPoints | Nothing | Reject
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A file that was read and understood, and what is to be done with it."""
+    """A file that was read and understood, and what is to be done with it.
+
+    ``path``: None for what can be read only once; ``generation`` and ``earlier``, the id of the run that is gone on
+    with, are decided on by `planned`, and the planner is then the one that makes the rows' keys; ``copy``: our own
+    copy of what was piped into the run, to be removed when it has finished.
+    """
 
     source: Source
+    path: Path | None
     columns: Columns
+    grammar: Grammar
     content: Content
-    kept: FileContent
     planner: Planner
     target: Path
     options: ImportOptions
     clock: Callable[[], Instant]
     listener: Listener
+    generation: int = 0
+    earlier: str | None = None
+    copy: Path | None = None
+
+    def planned(self, generation: int, earlier: str | None) -> _Job:
+        """The same as a run of that generation."""
+        planner = Planner(self.columns, self.grammar, self.content.of_generation(generation), generation)
+        return replace(self, planner=planner, generation=generation, earlier=earlier)
 
     def rehearse_only(self, backend: Backend, report: Report) -> Report:
         """The whole run on a rehearsal; its rejects file is put in place."""
@@ -222,19 +282,20 @@ class _Job:
                     raise rejects.exists()
             finally:
                 rejects.close()
-        return self._apply_recorded(backend, runs, report, new_run_id())
+        return self._apply_recorded(backend, runs, report, self.earlier or new_run_id())
 
     def _apply_recorded(self, backend: Backend, runs: ImportRuns, report: Report, run: str) -> Report:
         report.run = run
-        runs.start_run(run, report.started_at, report.file, self.kept, report.document())
+        own, recorded_rows, copy = self._record(runs, report, run)
         rejects = self._rejects()
 
         def save() -> None:  # after every batch, so that whatever ends the run leaves its counts
             report.ended_at = self.clock()
-            runs.save_run(run, report.document(), None)
+            if report.rows >= recorded_rows:  # a run that goes on begins to count anew, and is no less far for that
+                runs.save_run(run, report.document(), None)
 
         try:
-            _Pass(self, backend, report, rejects, "applying", save, strict=self.options.strict).go()
+            _Pass(self, backend, report, rejects, "applying", save, own=own, strict=self.options.strict).go()
             try:
                 self._end(report, rejects)
             except OutputExists as error:  # it came while rows were applied
@@ -242,18 +303,43 @@ class _Job:
                     error.message,
                     "Run the same command with --rejects PATH: what is in counts once, and the refused rows go there.",
                 ) from error
-            whole = report.stopped_at_line is None and report.overtaken_at_line is None
-            runs.save_run(run, report.document(), report.ended_at if whole else None)
+            runs.save_run(run, report.document(), report.ended_at if report.is_whole else None)
+            if report.is_whole and copy is not None:
+                copy.unlink(missing_ok=True)
         except RpctlError as error:
             _tell_progress(error, report)
             raise
         except KeyboardInterrupt:
-            if report.applied:
-                self.listener.on_note(f"At least {report.applied:,} rows are in (run {run}).")
+            if report.applied_at_least:
+                self.listener.on_note(f"At least {report.applied_at_least:,} rows are in (run {run}).")
             raise
         finally:
             rejects.close()
         return report
+
+    def _record(self, runs: ImportRuns, report: Report, run: str) -> tuple[OwnRows | None, int, Path | None]:
+        """Records that the run begins or goes on: its own rows so far, how many rows were counted by then, and our
+        copy of what it reads, if there is one."""
+        spooled = self.source.spooled
+        copy = self.copy if spooled is None else spooled.place_of(run)
+        request = Request(copy or self.path, copy is not None, self.options).document()
+        own, rows = None, 0
+        if self.earlier is None:
+            kept = FileContent(self.content.digest, self.generation, self.content.sample, self.columns.keys)
+            runs.start_run(run, report.started_at, report.file, kept, report.document(), request)
+        else:
+            so_far = runs.go_on(run, request)
+            counted = runs.kept_run(run).report
+            own, rows = OwnRows(run, so_far.last_position), counted["rows"]
+            report.applied_before, report.worked_before_ms = so_far.entries, round(counted["durationS"] * 1000)
+            self.listener.on_note(f"Going on with run {run}: {so_far.entries:,} rows are in already.")
+        if spooled is not None:  # only now: a copy that belongs to no run would lie there for ever
+            try:
+                spooled.keep(run)
+            except OSError as error:
+                raise unreadable(report.file, error) from error
+        self.listener.on_begin(run, self.path is None or copy is not None)
+        return own, rows, copy
 
     def _rehearse(self, backend: Backend, report: Report, rejects: RejectsFile) -> None:
         with backend.rehearsal() as copy:
@@ -277,7 +363,8 @@ class _Job:
 class _Pass:
     """One way through the rows, on the backend itself or on a rehearsal.
 
-    ``strict``: a batch with a refused row is not applied at all, and ends the pass.
+    ``own``: what the run had applied before it goes on; ``strict``: a batch with a refused row is not applied at
+    all, and ends the pass.
     """
 
     def __init__(
@@ -289,6 +376,7 @@ class _Pass:
         phase: str,
         after_batch: Callable[[], None] = lambda: None,
         *,
+        own: OwnRows | None = None,
         strict: bool = False,
     ) -> None:
         self._job = job
@@ -297,6 +385,7 @@ class _Pass:
         self._rejects = rejects
         self._phase = phase
         self._after_batch = after_batch
+        self._own = own
         self._strict = strict
 
     def go(self) -> None:
@@ -332,8 +421,8 @@ class _Pass:
         return min(BATCH_ROWS, max(max_errors - self._report.refused, self._report.rows // 10))
 
     def _apply(self, batch: list[_Row]) -> None:
-        changes = [row.planned for row in batch if not isinstance(row.planned, Reject)]
-        if self._strict and len(changes) < len(batch):  # the rehearsal found no row like that
+        changes = [row.planned for row in batch if isinstance(row.planned, AddPoints | RedeemPoints)]
+        if self._strict and any(isinstance(row.planned, Reject) for row in batch):  # the rehearsal found none
             raise InvalidFile(f"{self._job.source.name} was changed while it was read.", "Run the command again.")
         outcomes = (
             self._backend.apply(changes, run=self._report.run, entries=False, all_or_nothing=self._strict)
@@ -347,6 +436,8 @@ class _Pass:
         for row in batch:
             if isinstance(row.planned, Reject):
                 self._refuse(row, row.planned.code, row.planned.message)
+            elif isinstance(row.planned, Nothing):
+                self._report.skipped += 1
             else:
                 self._count(row, row.planned, next(decided))
         self._after_batch()
@@ -359,18 +450,27 @@ class _Pass:
                 return  # it would have been
             report.applied += 1
             report.expired_on_arrival += outcome.expired_on_arrival
-            if isinstance(change, AddPoints):
-                report.points_added += outcome.points
-            else:
-                report.points_redeemed += outcome.points
+            self._sum(change, outcome.points)
         elif isinstance(outcome, AlreadyApplied):
-            report.already_applied += 1
+            recorded = outcome.recorded
+            if recorded is not None and self._own is not None and self._own.count(recorded):
+                report.applied += 1
+                report.expired_on_arrival += recorded.expired_on_arrival
+                self._sum(change, recorded.points)
+            else:
+                report.already_applied += 1
         elif not isinstance(outcome, Refused):
             report.unknown += 1
         elif _is_refusal(outcome):
             self._refuse(row, outcome.error.code, self._explained(row, outcome.error))
         else:
             report.skipped += 1
+
+    def _sum(self, change: AddPoints | RedeemPoints, points: int) -> None:
+        if isinstance(change, AddPoints):
+            self._report.points_added += points
+        else:
+            self._report.points_redeemed += points
 
     def _explained(self, row: _Row, error: RpctlError) -> str:
         reused = self._job.planner.reused(row.cells, row.key, row.ordinal) if isinstance(error, KeyReused) else None
@@ -387,9 +487,10 @@ def _is_refusal(outcome: Outcome) -> bool:
 
 def _tell_progress(error: RpctlError, report: Report) -> None:
     """Adds what is in to an error that ended a run in its middle: it knows of its own batch only."""
-    error.details |= {"run": report.run, "applied": report.applied}
-    if report.applied:
-        error.message += f" Before that {report.applied:,} rows were applied (run {report.run})."
+    applied = report.applied_at_least
+    error.details |= {"run": report.run, "applied": applied}
+    if applied:
+        error.message += f" Before that {applied:,} rows were applied (run {report.run})."
         if isinstance(error, LedgerBusy):
             error.hint = "Run the same command again: it goes on where it stopped."
     if isinstance(error, InvalidFile) and report.rows:  # another file's rows have other keys and would count again

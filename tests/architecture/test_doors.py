@@ -75,7 +75,9 @@ def test_imports_are_absolute() -> None:
         ("platformdirs", {"config/paths.py"}),
         ("click", set()),
         ("rpctl.cli", {"__main__.py", "cli", "docgen"}),
-        ("typer", {"cli", "docgen"}),
+        ("rpctl.docgen", {"docgen"}),
+        ("rpctl.manual", {"cli/help.py", "docgen", "manual"}),
+        ("typer", {"cli"}),
         ("sqlite3", {"backends/ledger/sql"}),
     ],
 )

@@ -43,8 +43,9 @@ def loaded(*argv: str) -> frozenset[str]:
         [("points", "add", "C1", "5"), ("points", "summary", "C1", "-o", "json"), ("points", "history", "C1")],
         [("customer", "list", "-o", "csv"), ("options", "list", "-o", "jsonl"), ("config", "show", "-o", "tsv")],
         [("points", "--help"), ("points", "add", "--help")],
+        [("help",), ("help", "csv"), ("help", "points", "add"), ("commands", "-o", "json"), ("completion", "bash")],
     ],
-    ids=["balance", "redeem", "reports", "lists", "help"],
+    ids=["balance", "redeem", "reports", "lists", "help", "about itself"],
 )
 def test_an_offline_command_without_a_table_loads_nothing_heavy(commands: Sequence[tuple[str, ...]]) -> None:
     for command in commands:
@@ -65,6 +66,21 @@ def test_the_version_loads_not_even_typer(flag: str) -> None:
     assert "typer" not in modules
 
 
+def of_itself(modules: frozenset[str]) -> set[str]:
+    """What only those commands need in which the program tells about itself."""
+    rooms = ("rpctl.manual", "rpctl.docgen", "rpctl.cli.help", "rpctl.cli.commands", "rpctl.cli.completion")
+    rooms += ("rpctl.cli.tree", "rpctl.cli.offers")
+    return {room for room in rooms for name in modules if name == room or name.startswith(f"{room}.")}
+
+
+def test_what_tells_about_the_program_is_loaded_for_that_only() -> None:
+    assert of_itself(loaded("--help")) == of_itself(loaded("points", "add", "--help")) == set()
+    assert of_itself(loaded("completion", "bash")) == {"rpctl.cli.completion"}
+    assert of_itself(loaded("help", "formats")) == {"rpctl.cli.help", "rpctl.manual"}
+    assert not [name for name in loaded("help", "formats") if name.startswith("rpctl.importing")]
+    assert "rpctl.docgen" not in of_itself(loaded("commands"))
+
+
 def test_a_balance_loads_no_other_nouns_and_no_rooms_it_does_not_need() -> None:
     loaded("points", "add", "C1", "5")
 
@@ -72,4 +88,5 @@ def test_a_balance_loads_no_other_nouns_and_no_rooms_it_does_not_need() -> None:
 
     for room in ("rpctl.cli.customer", "rpctl.cli.importing", "rpctl.importing", "rpctl.reports", "rpctl.render.json"):
         assert not [name for name in modules if name == room or name.startswith(f"{room}.")]
+    assert of_itself(modules) == set()
     assert frozenset() == modules & {"csv", "decimal", "logging", "tempfile", "zoneinfo"}

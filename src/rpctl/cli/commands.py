@@ -20,7 +20,7 @@ def commands(ctx: typer.Context) -> View:
 
     The JSON has the options that every command takes (commonOptions) and, for each command, its path, summary,
     description, examples, arguments and options. An argument or option has a type: switch (takes no value), text,
-    choice, pair (FIELD=VALUE), file or profile.
+    choice, pair (FIELD=VALUE), file or profile; choices are the words that it takes, of a pair its fields.
     """
     from rpctl import __version__
     from rpctl.cli.tree import walk
@@ -74,5 +74,4 @@ def _values(values: Any) -> dict[str, Any]:
     from rpctl.cli.offers import Offer
 
     names = {Offer.NOTHING: "text", Offer.WORDS: "choice", Offer.PAIRS: "pair", Offer.FILES: "file"}
-    choices = list(values.words) if values.offer is Offer.WORDS else None
-    return {"type": names.get(values.offer, "profile"), "choices": choices}
+    return {"type": names.get(values.offer, "profile"), "choices": list(values.words) or None}

@@ -116,14 +116,24 @@ def references(names: Iterable[tuple[str, int]]) -> str:
 
 def _continued(line: str) -> list[str]:
     parts = [""]
-    for word in _BREAKS.split(line):
-        quoted = any("".join(parts).count(quote) % 2 for quote in "'\"")  # a line break there would be text
-        if len(parts[-1]) + len(word) > _WIDTH and parts[-1] and not quoted:
+    for word in _breakable(line):
+        if len(parts[-1]) + len(word) > _WIDTH and parts[-1]:
             parts[-1] += " \\"
             parts.append("      " + word)
         else:
             parts[-1] += f" {word}" if parts[-1] else word
     return parts
+
+
+def _breakable(line: str) -> list[str]:
+    """The pieces between which a shell takes a backslash and a line break for nothing: outside quotes."""
+    pieces: list[str] = []
+    for piece in _BREAKS.split(line):
+        if pieces and any(pieces[-1].count(quote) % 2 for quote in "'\""):
+            pieces[-1] += f" {piece}"
+        else:
+            pieces.append(piece)
+    return pieces
 
 
 def _unstarted(line: str) -> str:

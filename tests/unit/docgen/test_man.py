@@ -91,6 +91,16 @@ def test_long_examples_go_on_in_the_next_line() -> None:
     ]
 
 
+def test_no_line_is_broken_inside_quotes() -> None:
+    quoted = "$ rpctl points summary -o json | jq -r '.summary.addedPointsList[] | select(.points > 5) | .id' | sort"
+    lines = roff.inset([f"{quoted} | uniq"])
+    assert [line.strip() for line in lines[3:-2]] == [
+        r"$ rpctl points summary \-o json \e",
+        r"| jq \-r \(aq.summary.addedPointsList[] | select(.points > 5) | .id\(aq \e",
+        "| sort | uniq",
+    ]
+
+
 def test_common_options_stand_in_one_page_only() -> None:
     pages = generated(walk())
     tags = {path: re.findall(r"^\.TP\n(.*)", text, re.M) for path, text in pages.items()}

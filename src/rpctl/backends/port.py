@@ -127,21 +127,59 @@ class FileContent(NamedTuple):
 
 
 class EarlierRun(NamedTuple):
-    """An import run as the next one needs to know it; ``applied``: rows that it applied or found applied."""
+    """An import run as the next one needs to know it; ``applied``: rows that it applied or found applied, ``own``:
+    those that it applied itself; ``undone_at``: when its undoing was begun."""
 
     run: str
     started_at: Instant
     finished: bool
+    undone_at: Instant | None
     file: str
     applied: int
+    own: int
     content: FileContent
+
+
+class SoFar(NamedTuple):
+    """How far a run had come when it is gone on with: the place of the last entry of all there are, and how many
+    entries are its own."""
+
+    last_position: int
+    entries: int
+
+
+class KeptRun(NamedTuple):
+    """An import run with all that is kept of it; ``request`` and ``undo`` are None where they never were or were
+    pruned. ``undo_begun_at`` is set as soon as something may be undone, ``undone_at`` when everything is."""
+
+    run: str
+    started_at: Instant
+    finished_at: Instant | None
+    undo_begun_at: Instant | None
+    undone_at: Instant | None
+    file: str
+    content: FileContent
+    report: Document
+    request: Document | None
+    undo: Document | None
 
 
 class ImportRuns(Protocol):
     """Where import runs are recorded."""
 
-    def start_run(self, run: str, now: Instant, file: str, content: FileContent, report: Document) -> None:
-        """A new run, unfinished."""
+    def claim(self, content: bytes, *, wait: bool) -> AbstractContextManager[None]:
+        """Work on the file with this digest is ours alone, until the end of the context or of the process;
+        ``wait``: until another process is done with it. Raises `ImportUnderWay`."""
+        ...
+
+    def start_run(
+        self, run: str, now: Instant, file: str, content: FileContent, report: Document, request: Document
+    ) -> None:
+        """A new run, unfinished; ``request`` is what it takes to go on with it."""
+        ...
+
+    def go_on(self, run: str, request: Document) -> SoFar:
+        """The run is gone on with, as it is asked for now. Raises `RunNotFound`."""
         ...
 
     def earlier_runs(self) -> Iterator[EarlierRun]:
@@ -152,10 +190,64 @@ class ImportRuns(Protocol):
         """How far a run has come (``finished_at`` None), or how it ended."""
         ...
 
+    def kept_run(self, run: str) -> KeptRun:
+        """One run by its id or an unambiguous beginning of it, with all that is kept. Raises `RunNotFound`."""
+        ...
+
     def runs(self) -> list[dict[str, Any]]:
-        """All runs, the latest first: each its report with ``run``, ``startedAt`` and ``finishedAt``."""
+        """All runs, the latest first: each its report with ``run``, ``startedAt``, ``finishedAt``, ``undoneAt``."""
         ...
 
     def run(self, run: str) -> dict[str, Any]:
         """One run by its id or an unambiguous beginning of it. Raises `RunNotFound`."""
+        ...
+
+    def forget_request(self, run: str) -> None:
+        """Removes the personal text that is kept of a run: its request, the report of its undoing, its folders."""
+        ...
+
+
+class RunEntries(NamedTuple):
+    """How many entries a run has, how many of them its undo reversed, and how many something else did before."""
+
+    entries: int
+    reversed: int
+    reversed_before: int
+
+
+class Undone(NamedTuple):
+    """What the undoing of a run came to for one customer, in points: taken back of what was added, given back of
+    what was redeemed, and not to be had back because it is spent, expired, or was refused."""
+
+    customer_id: str
+    taken_back: int
+    given_back: int
+    spent: int
+    expired: int
+    refused: int
+
+
+class UndoableRuns(ImportRuns, Protocol):
+    """Import runs whose entries can be reversed."""
+
+    def run_entries(self, run: str) -> RunEntries:
+        """What there is to undo."""
+        ...
+
+    def begin_undo(self, run: str, now: Instant) -> int:
+        """Marks the run: from now on it is not gone on with. Returns where its entries end: the ``below`` of the
+        first `undo_some`."""
+        ...
+
+    def undo_some(self, run: str, below: int) -> tuple[int, int] | None:
+        """Reverses some of the run's entries before that place, the latest first, in one transaction: how many were
+        looked at, and the next ``below``. None where none is left."""
+        ...
+
+    def undone(self, run: str) -> Iterator[Undone]:
+        """What the undo came to, a customer at a time in the order of the ids."""
+        ...
+
+    def finish_undo(self, run: str, now: Instant, report: Document) -> None:
+        """The run is undone."""
         ...

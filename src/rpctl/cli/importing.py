@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rpctl.errors import InvalidFile, ReadOnlyProfile, UsageError
+from rpctl.config.paths import state_dir
+from rpctl.errors import InvalidConfig, InvalidFile, ReadOnlyProfile, UsageError
 from rpctl.importing.report import Report, name_as_text
 from rpctl.importing.run import ImportOptions, Listener, import_file
 from rpctl.render.views import Document, View, record
@@ -43,6 +44,7 @@ class Wanted:
     date_format: str | None
     again: bool
     key_from: str | None
+    wait: bool
     site_code: str
 
 
@@ -65,6 +67,8 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
         date_format=wanted.date_format,
         again=wanted.again,
         key_from=_names(wanted.key_from),
+        wait=wanted.wait,
+        spool=spool_folder(session),
     )
     if session.settings.read_only and not wanted.dry_run:
         raise ReadOnlyProfile(f"{session.whose} is read-only.", "With --dry-run nothing is changed.")
@@ -72,8 +76,6 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
     if file == STDIN and stdin is None:
         raise InvalidFile("Standard input is closed.", "Name a CSV file, or pipe one in.")
     session.check_fields(REPORT_FIELDS)
-    if wanted.again:
-        session.repeat_hint = "Run it again without --again: that goes on with what was begun and counts nothing twice."
     backend = session.backend
     report = import_file(
         stdin.buffer if file == STDIN and stdin is not None else Path(file),
@@ -83,8 +85,32 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
         backend,
         session.clock,
         lambda: session.random_bytes(6).hex(),
-        Listener(_Progress(session).show, session.terminal.note),
+        listener_of(session, again=wanted.again),
     )
+    return shown(session, report, dry_run=wanted.dry_run)
+
+
+def spool_folder(session: Session) -> Path | None:
+    """Where copies lie of what is piped in; None where there is no home."""
+    try:
+        return state_dir(session.environ) / "imports"
+    except InvalidConfig:
+        return None
+
+
+def listener_of(session: Session, *, again: bool = False) -> Listener:
+    """Who shows how far it is, and knows what to do when the run is stopped; ``again``: with --again."""
+
+    def begun(run: str, piped: bool) -> None:
+        if piped or again:  # the very same command cannot be repeated, or might count the rows once more
+            resume = session.command("imports", "resume", run)
+            session.repeat_hint = f"`{resume}` goes on where it stopped; what is in counts once."
+
+    return Listener(_Progress(session).show, session.terminal.note, begun)
+
+
+def shown(session: Session, report: Report, *, dry_run: bool = False) -> View:
+    """The report, with the warnings and notes that belong to it."""
     document = report.document()
     if report.refused:
         kept = f"; they are in {document['rejectsFile']}" if document["rejectsFile"] else ""
@@ -94,7 +120,9 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
     if report.already_applied and not (report.applied or report.refused or report.unknown):
         nothing = " or earns nothing" if report.skipped else ""
         session.terminal.note(f"every row is in already{nothing}; nothing was changed")
-    if wanted.dry_run:
+    if not report.is_whole and session.repeat_hint:
+        session.terminal.note(session.repeat_hint)
+    if dry_run:
         session.terminal.note("dry run: nothing was changed")
     return _report(document, report.exit_status)
 

@@ -298,6 +298,9 @@ def import_(
     again: Annotated[
         bool, typer.Option("--again", help="Count every row anew, although it is in from an earlier import.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait where another process is importing the same file.")
+    ] = False,
     site: Site = None,
 ) -> View:
     """Import point changes from a CSV file, every row once.
@@ -339,6 +342,7 @@ def import_(
         date_format=date_format,
         again=again,
         key_from=key_from,
+        wait=wait,
         site_code=parse_id(session.settings.site if site is None else site, "site code"),
     )
     return run_import(session, file, wanted)

@@ -13,15 +13,16 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 from rpctl.errors import InvalidFile, InvalidValue, StorageFull
 from rpctl.importing.columns import known_names
 from rpctl.importing.overlap import Sample
+from rpctl.importing.spool import Spooled, spooled
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _BOM: Final = "\ufeff"
@@ -53,13 +54,20 @@ class Content:
 class Source:
     """One CSV file, its encoding and delimiter known. Made by `open_source`.
 
-    ``header``: the cells of its header; ``encoding``: Python's name, fit for writing a like file.
+    ``header``: the cells of its header; ``encoding``: Python's name, fit for writing a like file; ``spooled``: the
+    copy that it is read from, where that can be kept.
     """
 
     def __init__(
-        self, name: str, open_bytes: Callable[[], BinaryIO], encoding: str, columns: Sequence[str] | None = None
+        self,
+        name: str,
+        open_bytes: Callable[[], BinaryIO],
+        encoding: str,
+        columns: Sequence[str] | None = None,
+        spooled: Spooled | None = None,
     ) -> None:
         self.name = name
+        self.spooled = spooled
         self.encoding = encoding
         self.delimiter = ","
         self.header: list[str] = list(columns or ())
@@ -163,14 +171,14 @@ class Source:
                 f"{self.name}, line {wrong}: this is not {_shown(self.encoding)}.", _SAVE_AS_UTF8
             ) from None
         except OSError as error:
-            raise _unreadable(self.name, error) from error
+            raise unreadable(self.name, error) from error
 
     @contextmanager
     def _text(self) -> Iterator[io.TextIOWrapper]:
         try:
             binary = self._open_bytes()
         except OSError as error:
-            raise _unreadable(self.name, error) from error
+            raise unreadable(self.name, error) from error
         decoder = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
         with io.TextIOWrapper(binary, encoding=decoder, newline="") as text:
             self._check_unchanged(binary)
@@ -219,8 +227,10 @@ def open_source(
     delimiter: str | None = None,
     mapping: Mapping[str, str] | None = None,
     columns: Sequence[str] | None = None,
+    spool: Path | None = None,
 ) -> Iterator[Source]:
-    """A file or stream as a `Source`; what can be read only once (a pipe) is first copied to a temporary file.
+    """A file or stream as a `Source`; what can be read only once (a pipe) is first copied to the folder ``spool``
+    (`Source.spooled`), or where that is None or cannot be written, to a temporary file without a name.
 
     ``name`` stands for it in messages; ``encoding``, ``delimiter``: None = found from the content; ``mapping``:
     field -> column name; ``columns``: names for a file without a header line. Raises `InvalidFile` for a file
@@ -230,15 +240,15 @@ def open_source(
     _check_encoding(encoding)
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
         raise InvalidValue(f"{delimiter!r} is not a delimiter.", "It is one character, such as , ; | or a tab.")
-    with _readable_again(file, name) as open_bytes:
+    with _readable_again(file, name, spool) as (open_bytes, copy):
         try:
             with open_bytes() as binary:
                 start = binary.read(_LOOK_AHEAD_BYTES)
         except OSError as error:
-            raise _unreadable(name, error) from error
+            raise unreadable(name, error) from error
         if not start:
             raise InvalidFile(f"{name} is empty.", "A file needs a header line such as customer_id,points.")
-        source = Source(name, open_bytes, encoding or _found_encoding(start, name), columns)
+        source = Source(name, open_bytes, encoding or _found_encoding(start, name), columns, copy)
         source.find_header(mapping or {}, delimiter)
         yield source
 
@@ -261,37 +271,43 @@ def _check_encoding(encoding: str | None) -> None:
 
 
 @contextmanager
-def _readable_again(file: Path | BinaryIO, name: str) -> Iterator[Callable[[], BinaryIO]]:
+def _readable_again(
+    file: Path | BinaryIO, name: str, spool: Path | None
+) -> Iterator[tuple[Callable[[], BinaryIO], Spooled | None]]:
     if isinstance(file, Path):
         try:
             mode = file.stat().st_mode
         except OSError as error:
-            raise _unreadable(name, error) from error
+            raise unreadable(name, error) from error
         if stat.S_ISDIR(mode):
             raise InvalidFile(f"{name} is a directory.", "Name a CSV file.")
         if stat.S_ISREG(mode):
-            yield lambda: file.open("rb")
+            yield lambda: file.open("rb"), None
             return
-    with tempfile.TemporaryFile() as copy:
+    with ExitStack() as stack:
         try:
-            if isinstance(file, Path):
-                with file.open("rb") as stream:
-                    shutil.copyfileobj(stream, copy)
-            else:
-                shutil.copyfileobj(file, copy)
-            copy.flush()
+            stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
+            copy = None if spool is None else stack.enter_context(spooled(spool, stream))
+            open_bytes = copy.open if copy else _copied(stream, stack.enter_context(tempfile.TemporaryFile()))
         except OSError as error:
-            raise _unreadable(name, error) from error
-
-        def again() -> BinaryIO:
-            descriptor = os.dup(copy.fileno())
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            return os.fdopen(descriptor, "rb")
-
-        yield again
+            raise unreadable(name, error) from error
+        yield open_bytes, copy
 
 
-def _unreadable(name: str, error: OSError) -> InvalidFile | StorageFull:
+def _copied(stream: BinaryIO, copy: IO[bytes]) -> Callable[[], BinaryIO]:
+    shutil.copyfileobj(stream, copy)
+    copy.flush()
+
+    def again() -> BinaryIO:
+        descriptor = os.dup(copy.fileno())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return os.fdopen(descriptor, "rb")
+
+    return again
+
+
+def unreadable(name: str, error: OSError) -> InvalidFile | StorageFull:
+    """The error for a file that the system would not let us read, or copy to read it again."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull(f"There is no room for a temporary copy of {name}.")
     if isinstance(error, FileNotFoundError):

@@ -199,6 +199,10 @@ def _read(
             listener.on_note(f"The delimiter is a {DELIMITERS[source.delimiter]}.")
         for note in columns.notes:
             listener.on_note(note)
+        if path is None and source.spooled is None and options.spool is not None and not options.dry_run:
+            listener.on_note(
+                f"No copy of {name} can be kept in {options.spool}: a stopped run goes on only with the same input."
+            )
         grammar = Grammar(options.zone, options.site_code, options.decimal_comma, options.date_format)
         check = Planner(columns, grammar, b"")  # what is wrong with the options is said before a long file is read
         content = source.content(lambda done: listener.on_progress("reading", done, None))

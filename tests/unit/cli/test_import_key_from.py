@@ -125,11 +125,12 @@ def test_a_row_whose_key_cannot_be_told_has_none_until_it_is_corrected(rpctl: Co
     report(rpctl, write("mon.csv", HEADER + f"{row}\n"), *FROM, status=3)
     (refused,) = rejected("mon.rejected.csv")
     assert (refused["error_code"], refused["key"]) == (code, "")
-    header = Path("mon.rejected.csv").read_text(encoding="utf-8").splitlines()[0]
-    write("corrected.csv", f"{header}\nC1,5,R1,,2,,\n")
-    report(rpctl, "corrected.csv", "--rejects", "no-key.csv", status=3)  # or tomorrow's row would count again
-    assert rejected("no-key.csv")[0]["error_code"] == "key_missing"
-    assert counted(report(rpctl, "corrected.csv", *FROM)) == (1, 0, 0)
+    header, carried = Path("mon.rejected.csv").read_text(encoding="utf-8").splitlines()[0].rsplit(",", 1)
+    assert carried == "options: --key-from reference_id"
+    report(rpctl, write("bare.csv", f"{header}\nC1,5,R1,,2,,\n"), status=3)  # or tomorrow's row would count again
+    assert rejected("bare.rejected.csv")[0]["error_code"] == "key_missing"
+    assert counted(report(rpctl, write("corrected.csv", f"{header},{carried}\nC1,5,R1,,2,,,\n"))) == (1, 0, 0)
+    assert counted(report(rpctl, "bare.csv", *FROM)) == (0, 1, 0)
     assert counted(report(rpctl, write("tue.csv", MONDAY), *FROM)) == (1, 1, 0)
     assert balances(rpctl) == {"C1": 5, "C2": 7}
 
@@ -184,7 +185,7 @@ def test_a_stopped_run_with_given_keys_is_gone_on_with_first(rpctl: CommandLine)
     text = "customer_id,points,key\nC1,5,k1\nC9,-1,k2\nC2,7,k3\n"
     report(rpctl, write("a.csv", text), "--max-errors", "1", status=3)
     Path("a.rejected.csv").unlink()
-    assert counted(report(rpctl, "a.csv", "--again", status=3)) == (1, 1, 1)
+    assert counted(report(rpctl, "a.csv", "--again", status=3)) == (2, 0, 1)
     assert balances(rpctl) == {"C1": 5, "C2": 7}
 
 

@@ -24,7 +24,7 @@ def test_an_import_whose_run_was_restored_away_stops_by_name(tmp_path: Path) -> 
     working, other = LedgerBackend(tmp_path / "l.db", SETTING), LedgerBackend(tmp_path / "l.db", SETTING)
     working.apply([add(1)])
     upkeep.backup(other, tmp_path / "backup.db")
-    working.start_run("run-1", 0, "f.csv", FileContent(b"digest", 0, b""), {})
+    working.start_run("run-1", 0, "f.csv", FileContent(b"digest", 0, b""), {}, {})
     working.apply([add(2)], run="run-1")
     upkeep.restore(other, tmp_path / "backup.db")
     with pytest.raises(RunNotFound, match="restored meanwhile"):

@@ -21,7 +21,8 @@ name (`Problem.rule`), a customer's rules first:
     reversal_same_kind           a reversal that is not the opposite of what it reverses
     reversal_of_reversal         a reversal of a reversal
     reversal_repeated            a second reversal of one entry
-    reversal_amount_wrong        a reversal that does not take what was left, or not give back what was taken
+    reversal_amount_wrong        a reversal that does not take what was left, or not give back what was taken; the
+                                 undo of an import may also take what it gave back of the spent part
     reversal_validity_wrong      points given back that do not live as long as the longest-lived they came from
     tombstone_missing            an erased entry or customer without tombstone
     tombstone_mismatch           a tombstone whose counts or sums do not fit what is erased
@@ -33,7 +34,7 @@ name (`Problem.rule`), a customer's rules first:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,7 @@ class Audit:
         connection = self._store.connection
         self.entries = self.customers = 0
         with self._store.transaction(write=False):
+            runs = sql.runs_of_origins(connection)
             for text in integrity(connection):
                 yield Problem(None, None, "integrity", text)
             for customer_id, key, seq in sql.repeated_keys(connection):
@@ -89,7 +91,7 @@ class Audit:
                 if facts.customer_id is None:
                     yield from _Deleted(facts, rows, draws).problems()
                 else:
-                    yield from _Living(facts, facts.customer_id, rows, draws).problems()
+                    yield from _Living(facts, facts.customer_id, rows, draws, runs).problems()
 
 
 class _Deleted:
@@ -133,9 +135,17 @@ class _Deleted:
 class _Living:
     """A customer with an id: every entry, every use of a lot, and the sums over them."""
 
-    def __init__(self, facts: CustomerFacts, customer_id: str, rows: list[EntryRow], draws: list[Draw]) -> None:
+    def __init__(
+        self,
+        facts: CustomerFacts,
+        customer_id: str,
+        rows: list[EntryRow],
+        draws: list[Draw],
+        runs: Mapping[int, str],
+    ) -> None:
         self._facts = facts
         self._customer_id = customer_id
+        self._runs = runs
         self._rows = rows
         self._sound = [row for row in rows if _is_whole(row)]
         self._lots = {row.seq: row for row in self._sound if row.kind == ADDED}
@@ -292,11 +302,27 @@ class _Living:
 
     def _taken_back(self, row: EntryRow, lot: EntryRow) -> Iterator[Problem]:
         used_before = sum(draw.points for draw in self._draws_on[lot.seq] if draw.redemption < row.seq)
-        taken = [(draw.lot, draw.points) for draw in self._draws_of[row.seq]]
         left = lot.points - used_before
-        if row.points != left or taken != [(lot.seq, left)]:
+        own = sum(draw.points for draw in self._draws_of[row.seq] if draw.lot == lot.seq)
+        others = [draw for draw in self._draws_of[row.seq] if draw.lot != lot.seq]
+        run = self._runs.get(row.origin)
+        still_valid = _valid_until(lot) > row.created_at
+        if run is None and (row.points != left or own != left or others):
             message = f"{row.points} points were taken back; {left} were left of entry {lot.entry_id}."
             yield self._problem(row, "reversal_amount_wrong", message)
+        elif run is not None and own != (left if still_valid else 0):
+            message = f"{own} points were taken back of entry {lot.entry_id}, of which {left} were left."
+            yield self._problem(row, "reversal_amount_wrong", message)
+        elif sum(draw.points for draw in others) > used_before:
+            message = f"More was taken back than the {used_before} points that were spent of entry {lot.entry_id}."
+            yield self._problem(row, "reversal_amount_wrong", message)
+        elif not all(self._gave_back(run, draw.lot) for draw in others):
+            message = f"It took points that the undo of import run {run} had not given back."
+            yield self._problem(row, "reversal_amount_wrong", message)
+
+    def _gave_back(self, run: str | None, lot: int) -> bool:
+        row = self._lots.get(lot)
+        return row is not None and row.reverses is not None and self._runs.get(row.origin) == run
 
     def _given_back(self, row: EntryRow, redemption: EntryRow) -> Iterator[Problem]:
         if row.points != redemption.points:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from rpctl.backends.ledger.runs import LedgerRuns
 from rpctl.backends.ledger.sql import faults, file
 from rpctl.backends.ledger.sql.balances import Balances
 from rpctl.errors import CustomerExists, CustomerNotFound, EarnsNothing, InvalidValue, LedgerUnusable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from rpctl.backends.ledger.audit import Audit
     from rpctl.backends.ledger.sql.books import Books
     from rpctl.backends.ledger.sql.catalog import Catalog
-    from rpctl.backends.port import EarlierRun, FileContent, Tombstone
+    from rpctl.backends.port import Tombstone
     from rpctl.domain.changes import Change
     from rpctl.domain.outcomes import Outcome
     from rpctl.domain.points import Summary
@@ -44,7 +45,7 @@ class Setting(NamedTuple):
     coupon_code: Callable[[], str] = coupon_code
 
 
-class LedgerBackend:
+class LedgerBackend(LedgerRuns):
     """A ledger file behind the port. Opened when it is first needed; made when it is first written.
 
     Reading where no file is answers like an empty ledger, unless ``must_exist`` (a file that was named).
@@ -241,39 +242,6 @@ class LedgerBackend:
             program = replace(catalog.program(site_code), configured=True, **settings)
             catalog.save_program(program)
         return program
-
-    # -- import runs -----------------------------------------------------------------------------------
-
-    def start_run(self, run: str, now: Instant, file: str, content: FileContent, report: Document) -> None:
-        """See `ImportRuns`."""
-        store, catalog = self.tables(write=True)
-        with store.transaction(write=True):
-            catalog.start_run(run, now, file, content, report)
-
-    def save_run(self, run: str, report: Document, finished_at: Instant | None) -> None:
-        """See `ImportRuns`."""
-        store, catalog = self.tables(write=True, make=False)
-        with store.transaction(write=True):
-            catalog.save_run(run, report, finished_at)
-
-    def earlier_runs(self) -> Iterator[EarlierRun]:
-        """See `ImportRuns`; there are none where the import is going to make the ledger."""
-        if faults.exists(self.path):
-            _, catalog = self.tables()
-            with faults.translated(self.path):
-                yield from catalog.earlier_runs()
-
-    def runs(self) -> list[dict[str, Any]]:
-        """See `ImportRuns`."""
-        _, catalog = self.tables()
-        with faults.translated(self.path):
-            return catalog.runs()
-
-    def run(self, run: str) -> dict[str, Any]:
-        """See `ImportRuns`."""
-        _, catalog = self.tables()
-        with faults.translated(self.path):
-            return catalog.run(run)
 
     # -- the file --------------------------------------------------------------------------------------
 

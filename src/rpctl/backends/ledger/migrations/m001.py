@@ -4,7 +4,9 @@ Instants are milliseconds since 1970 in UTC; 4611686018427387904 in ``valid_unti
 comparison serves. ``entries.seq`` is the recording order. ``entries.kind``: 1 added, 2 redeemed, 0 erased with
 its customer. ``remaining`` is what is left of a lot, the one column of an entry that changes. An entry without
 ``id`` has its key's digest for one. ``import_runs.content`` is the digest of a file's cells, ``generation`` how
-often that file was meant anew, ``sample`` the digests of some of its rows, ``keys`` where its keys came from.
+often that file was meant anew, ``sample`` the digests of some of its rows, ``keys`` where its keys came from; its
+entries lie from ``first_entry`` on, up to ``last_entry`` once it has ended, and only some of those are its own.
+``request`` is what a stopped run needs to be gone on with, ``undo`` the report of its undoing.
 
 Three b-trees carry the entries: the rows, the keys, and one index that serves a customer's history, the sum of
 what is active and the order in which redemptions use lots.
@@ -43,7 +45,13 @@ CREATE TABLE import_runs (
   generation INTEGER NOT NULL,
   sample BLOB NOT NULL,
   keys TEXT NOT NULL,
-  report TEXT NOT NULL
+  report TEXT NOT NULL,
+  first_entry INTEGER NOT NULL,
+  last_entry INTEGER,
+  request TEXT,
+  undo_begun_at INTEGER,
+  undone_at INTEGER,
+  undo TEXT
 ) STRICT;
 
 CREATE TABLE origins (

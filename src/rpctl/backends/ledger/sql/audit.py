@@ -43,6 +43,11 @@ def customers(connection: sqlite3.Connection) -> Iterator[CustomerFacts]:
     return map(CustomerFacts._make, rows)
 
 
+def runs_of_origins(connection: sqlite3.Connection) -> dict[int, str]:
+    """The import runs by the origins of their entries."""
+    return dict(connection.execute("SELECT seq, run FROM origins WHERE run IS NOT NULL").fetchall())
+
+
 def draws(connection: sqlite3.Connection, customer: int) -> list[Draw]:
     """The allocations of all entries of a customer, in recording order."""
     rows = connection.execute(

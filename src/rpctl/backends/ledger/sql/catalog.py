@@ -1,18 +1,17 @@
-"""Redeem options, coupons, programs and import runs: the SQL of all that is not points."""
+"""Redeem options, coupons and programs: their SQL."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from rpctl.backends.port import EarlierRun, FileContent
 from rpctl.domain.program import Program
 from rpctl.domain.redeem_options import Coupon, Document, RedeemOption
 from rpctl.domain.values import Instant, format_instant
-from rpctl.errors import OptionExists, OptionNotFound, RunNotFound, StaleVersion
+from rpctl.errors import OptionExists, OptionNotFound, StaleVersion
 
 
 class Catalog:
@@ -124,46 +123,6 @@ class Catalog:
             ),
         )
 
-    # -- import runs -----------------------------------------------------------------------------------
-
-    def start_run(self, run: str, now: Instant, file: str, content: FileContent, report: Document) -> None:
-        """A new import run."""
-        self.connection.execute(
-            "INSERT INTO import_runs VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?)", (run, now, file, *content, _dump(report))
-        )
-
-    def save_run(self, run: str, report: Document, finished_at: Instant | None) -> None:
-        """How far a run has come, or how it ended."""
-        self.connection.execute(
-            "UPDATE import_runs SET report = ?, finished_at = ? WHERE run = ?", (_dump(report), finished_at, run)
-        )
-
-    def earlier_runs(self) -> Iterator[EarlierRun]:
-        """The runs so far, the latest first."""
-        sql = (
-            "SELECT run, started_at, finished_at IS NOT NULL, file,"
-            " coalesce(json_extract(report, '$.applied'), 0) + coalesce(json_extract(report, '$.alreadyApplied'), 0),"
-            " content, generation, sample, keys"
-            " FROM import_runs ORDER BY started_at DESC, rowid DESC"
-        )
-        for run, started_at, finished, file, applied, *content in self.connection.execute(sql):
-            yield EarlierRun(run, started_at, bool(finished), file, applied, FileContent(*content))
-
-    def runs(self) -> list[dict[str, Any]]:
-        """All runs, the latest first."""
-        sql = "SELECT run, started_at, finished_at, report FROM import_runs ORDER BY started_at DESC, rowid DESC"
-        return [_run(row) for row in self.connection.execute(sql)]
-
-    def run(self, run: str) -> dict[str, Any]:
-        """One run by its id or an unambiguous beginning of it. Raises `RunNotFound`."""
-        sql = "SELECT run, started_at, finished_at, report FROM import_runs WHERE substr(run, 1, length(?1)) = ?1"
-        found = self.connection.execute(sql, (run,)).fetchall()
-        if len(found) != 1:
-            raise RunNotFound(
-                f"{len(found) or 'No'} import runs begin with {run!r}." if found else f"There is no import run {run}."
-            )
-        return _run(found[0])
-
 
 def _dump(document: Document | str) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
@@ -191,13 +150,3 @@ def _option(row: tuple[Any, ...]) -> RedeemOption:
         "modifiedAt": format_instant(modified_at),
     }
     return RedeemOption(option_id, version, {"id": option_id, **kept, "metadata": metadata})
-
-
-def _run(row: tuple[Any, ...]) -> dict[str, Any]:
-    run, started_at, finished_at, report = row
-    return {
-        "run": run,
-        "startedAt": format_instant(started_at),
-        "finishedAt": None if finished_at is None else format_instant(finished_at),
-        **json.loads(report),
-    }

@@ -44,7 +44,7 @@ __rpctl_command() {
         arguments='nothing nothing'
         ;;
     'points import')
-        switches+=' --ignore-extra --dry-run --strict --no-header-row --decimal-comma --again'
+        switches+=' --ignore-extra --dry-run --strict --no-header-row --decimal-comma --again --wait'
         takes+=' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --key-from --site'
         arguments='files'
         ;;
@@ -135,7 +135,7 @@ __rpctl_command() {
         switches+=' --sources'
         ;;
     'help')
-        below='exit-codes environment formats csv keys points customer options program imports ledger profile config help commands completion'
+        below='exit-codes environment formats csv keys values points customer options program imports ledger profile config help commands completion'
         ;;
     'help points')
         below='add redeem balance summary history explain reverse import'

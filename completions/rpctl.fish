@@ -174,6 +174,7 @@ complete -c rpctl -n '__rpctl_at \'points import\'' -l decimal-comma -d 'Numbers
 complete -c rpctl -n '__rpctl_at \'points import\'' -l date-format -x -d 'How dates are written, e.g. %d.%m.%Y'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l key-from -x -d 'What tells the rows apart, e.g. reference_id: for a file that grows'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l again -d 'Count every row anew, although it is in from an earlier import'
+complete -c rpctl -n '__rpctl_at \'points import\'' -l wait -d 'Wait where another process is importing the same file'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l site -x -d 'The site whose program applies'
 complete -c rpctl -n '__rpctl_at \'points import\' 0 0' -F
 
@@ -296,6 +297,7 @@ complete -c rpctl -n '__rpctl_at \'help\'' -a environment -d 'The environment va
 complete -c rpctl -n '__rpctl_at \'help\'' -a formats -d 'How answers are printed: tables, tsv, csv, JSON'
 complete -c rpctl -n '__rpctl_at \'help\'' -a csv -d 'The CSV files that rpctl points import reads'
 complete -c rpctl -n '__rpctl_at \'help\'' -a keys -d 'How a change counts exactly once, whatever happens'
+complete -c rpctl -n '__rpctl_at \'help\'' -a values -d 'How points, ids and dates are written'
 complete -c rpctl -n '__rpctl_at \'help\'' -a points -d 'Add, redeem, show, reverse and import points'
 complete -c rpctl -n '__rpctl_at \'help\'' -a customer -d 'Create, show, list and delete customers'
 complete -c rpctl -n '__rpctl_at \'help\'' -a options -d 'Redeem options: what points can be exchanged for'
@@ -307,6 +309,7 @@ complete -c rpctl -n '__rpctl_at \'help\'' -a config -d 'What is in force, and w
 complete -c rpctl -n '__rpctl_at \'help\'' -a help -d 'Explain a topic, or show the help of a command'
 complete -c rpctl -n '__rpctl_at \'help\'' -a commands -d 'List all commands; as JSON with their arguments and options'
 complete -c rpctl -n '__rpctl_at \'help\'' -a completion -d 'Print the completion script for bash, zsh or fish'
+
 
 
 

@@ -82,6 +82,7 @@ CASES: Final[Mapping[str, str]] = {
     "rpctl he": "help",
     "rpctl com": "commands completion",
     "rpctl help e": "exit-codes environment",
+    "rpctl help v": "values",
     "rpctl help c": "csv customer config commands completion",
     "rpctl help points re": "redeem reverse",
     "rpctl -q help customer cr": "create",

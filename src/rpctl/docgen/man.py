@@ -17,7 +17,10 @@ MANUAL: Final = "rpctl manual"
 CSV_PAGE: Final = (f"{PROGRAM}-csv", 5)
 STATUS_PAGE: Final = (f"{PROGRAM}-exit-codes", 7)
 _ALIKE_AT_LEAST: Final = 3
-_COMMON: Final = "Options that every command takes, such as -o, --fields, --profile and --ledger, are explained in"
+_COMMON: Final = (
+    "Options that every command takes, such as -o, --fields, --profile and --ledger, and how values such as points and "
+    "dates are written, are explained in"
+)
 
 
 def program_page(tree: Tree, version: str) -> str:
@@ -45,6 +48,8 @@ def program_page(tree: Tree, version: str) -> str:
         *roff.section("COMMON OPTIONS"),
         *roff.paragraphs(["Every command takes these, before the noun or after the verb. What stands later wins."]),
         *_options(tree.common),
+        *roff.section("VALUES"),
+        *roff.blocks(topic("values").blocks),
         *roff.section("ENVIRONMENT"),
         *roff.blocks(topic("environment").blocks),
         *roff.section("FILES"),

@@ -158,6 +158,31 @@ CSV_EXAMPLES: Final[tuple[Block, ...]] = (
     ),
 )
 
+VALUES: Final[tuple[Block, ...]] = (
+    Term("POINTS", ("A whole number from 1 to 2147483647, without a sign.",)),
+    Term("AMOUNT", ("Digits and one point, such as `29.33`; not negative, and without separators of thousands.",)),
+    Term(
+        "CUSTOMER, ORDER, CODE, ID, KEY",
+        (
+            "Text as it is: leading zeros stay. Up to 255 characters, none of them invisible, without a space at "
+            "either end. What a spreadsheet makes of a long number (`1.2E+11`) is refused.",
+        ),
+    ),
+    Term("TEXT", ("Up to 2,000 characters. In a shell it stands in quotes.",)),
+    Term(
+        "WHEN",
+        (
+            "A date (`2027-01-31`) or an instant (`2027-01-31T18:00:00Z`, `2027-01-31T18:00:00+01:00`). Without an "
+            "offset it is in the time zone of the profile or of RPCTL_TIME_ZONE, by default UTC. A date alone is the "
+            "first moment of its day for --created-at, --since and --valid-from, and the last one for --valid-until, "
+            "--until and --as-of.",
+            "--valid-until also takes `+90d`, so many days after the date of the points, `+12m`, the same day so many "
+            "months later or that month's last one, and `never`. For a redeem option they count from now.",
+        ),
+    ),
+)
+"""How values are written."""
+
 FORMATS: Final[tuple[Block, ...]] = (
     Paragraph(
         "stdout is data; notes, warnings, errors and progress go to stderr. -o FORMAT, or RPCTL_OUTPUT, names the "

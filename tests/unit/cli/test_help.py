@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpctl.cli.app import ALONE, NOUNS
+from rpctl.manual.blocks import Lines
 from rpctl.manual.topics import SUMMARIES
+from rpctl.manual.topics import topic as told
 
 if TYPE_CHECKING:
     from conftest import CommandLine
@@ -26,11 +28,13 @@ def test_alone_it_lists_the_topics(rpctl: CommandLine) -> None:
 def test_a_topic_is_as_wide_as_the_terminal(topic: str, columns: int, rpctl: CommandLine) -> None:
     printed = rpctl.ok("help", topic, COLUMNS=str(columns))
 
-    prose = [line for line in printed.splitlines() if not line.startswith(" " * 6)]  # there stand lines to be copied
+    copied = {line for block in told(topic).blocks if isinstance(block, Lines) for line in block.lines}
+    prose = [line for line in printed.splitlines() if line.strip() not in copied]
     assert printed.isascii()
     assert printed.endswith("\n")
     assert not printed.endswith("\n\n")
     assert columns - 12 < max(map(len, prose)) <= columns
+    assert copied <= {line.strip() for line in printed.splitlines()}
 
 
 def test_in_a_pipe_it_is_80_columns_wide(rpctl: CommandLine) -> None:

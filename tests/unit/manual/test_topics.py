@@ -14,6 +14,7 @@ import rpctl
 from rpctl import errors
 from rpctl.cli.tree import walk
 from rpctl.config.settings import VARIABLES
+from rpctl.domain import values
 from rpctl.importing.columns import ALIASES, FIELDS, WITHOUT_COUNTERPART
 from rpctl.importing.plan import ADDING, REDEEMING
 from rpctl.manual import prose
@@ -132,3 +133,16 @@ def test_the_readme_tells_the_same_variables() -> None:
     readme = (SOURCE.parents[1] / "README.md").read_text(encoding="utf-8")
 
     assert [name for name in prose.ENVIRONMENT if name.startswith("RPCTL_") and f"`{name}`" not in readme] == []
+
+
+def test_values_are_written_as_it_is_told() -> None:
+    told = terms("values")
+    when = re.findall(r"`([^`]+)`", told["WHEN"])
+
+    assert f"to {values.MAX_POINTS}," in told["POINTS"]
+    assert f"Up to {values.MAX_ID_LENGTH} characters" in told["CUSTOMER, ORDER, CODE, ID, KEY"]
+    assert f"Up to {values.MAX_TEXT_LENGTH:,} characters" in told["TEXT"]
+    assert len([values.parse_when(text) for text in when]) == 6
+    assert values.parse_decimal("29.33", "amount")
+    with pytest.raises(errors.InvalidValue):
+        values.parse_id("1.2E+11")

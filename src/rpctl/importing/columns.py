@@ -30,6 +30,9 @@ FIELDS: Final = (
 REJECT_COLUMNS: Final = ("line", "error_code", "error")
 """What a rejects file adds besides the key: read over, so that a corrected one is imported as it is."""
 
+OPTIONS_COLUMN: Final = "options: "
+"""How the name of the column begins by which a rejects file says how it is to be read."""
+
 ALIASES: Final[Mapping[str, str]] = {
     # Talon.One: import of points, export of balances, of a customer and of a card
     # https://docs.talon.one/docs/dev/tutorials/importing-loyalty-data
@@ -184,6 +187,11 @@ def known_names(header: Sequence[str], mapping: Mapping[str, str]) -> int:
     )
 
 
+def is_of_rejects(header: Sequence[str]) -> bool:
+    """Whether a rejects file has this header."""
+    return _READ_OVER.issubset(map(squeeze, header))
+
+
 def check_fields(named: Mapping[str, str], option: str) -> dict[str, str]:
     """``field=...`` of an option by the fields' native names. Raises `InvalidValue` for an unknown field."""
     checked: dict[str, str] = {}
@@ -236,7 +244,10 @@ def understand(
     search.claim_native()
     search.find_key_columns(key_from)
     extra = search.claim_aliases()
-    if extra and not ignore_extra:
+    of_rejects = is_of_rejects(names)
+    if extra and of_rejects and not ignore_extra:  # what was left out once, or there would be no rejects
+        search.notes.append(f"Not read: {', '.join(names[at] or f'column {at + 1}' for at in extra)}.")
+    elif extra and not ignore_extra:
         shown = ", ".join(names[at][:60] or f"(column {at + 1} has no name)" for at in extra[:_SHOWN])
         shown += f" and {len(extra) - _SHOWN} more" if len(extra) > _SHOWN else ""
         raise InvalidFile(
@@ -245,7 +256,6 @@ def understand(
             f"fields are {', '.join(FIELDS)}.",
         )
     _check_required(names, search.positions.keys() | constants.keys())
-    of_rejects = "key" in search.positions and _READ_OVER.issubset(search.squeezed)
     if key_from and "key" in search.positions and not of_rejects:
         raise InvalidFile(
             f"The column {names[search.positions['key']]} holds keys, and --key-from gives the rows others.",
@@ -259,7 +269,7 @@ def understand(
         tuple(search.notes),
         search.by_action,
         search.key_sources(key_from),
-        of_rejects,
+        of_rejects and "key" in search.positions,
         balance=points is not None and search.squeezed[points] in BALANCES,
     )
 
@@ -327,6 +337,8 @@ class _Search:
         extra = []
         for at, squeezed in enumerate(self.squeezed):
             if at in taken or squeezed in _NATIVE or squeezed in _READ_OVER:
+                continue
+            if self.names[at].startswith(OPTIONS_COLUMN) and is_of_rejects(self.names):
                 continue
             field = self._meaning(squeezed)
             if field in settled:

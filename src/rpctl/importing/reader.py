@@ -20,12 +20,23 @@ from pathlib import Path
 from typing import IO, BinaryIO, Final
 
 from rpctl.errors import InvalidFile, InvalidValue, StorageFull
-from rpctl.importing.columns import known_names
+from rpctl.importing.columns import is_of_rejects, known_names
 from rpctl.importing.overlap import Sample
 from rpctl.importing.spool import Spooled, spooled
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _BOM: Final = "\ufeff"
+_UTF8_BOM: Final = b"\xef\xbb\xbf"
+_UNPACK: Final = "Unpack it and pipe it in: {} FILE | rpctl points import -"
+_PACKED: Final = (
+    (b"PK\x03\x04", "a spreadsheet or a zip archive", "Save the sheet as CSV (UTF-8), or unpack the archive."),
+    (b"\xd0\xcf\x11\xe0", "a spreadsheet of an old kind", "Save the sheet as CSV (UTF-8)."),
+    (b"\x1f\x8b", "compressed with gzip", _UNPACK.format("gzip -dc")),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNPACK.format("zstd -dc")),
+    (b"\xfd7zXZ\x00", "compressed with xz", _UNPACK.format("xz -dc")),
+    (b"BZh91AY&SY", "compressed with bzip2", _UNPACK.format("bzip2 -dc")),
+    (b"%PDF-", "a PDF", "A CSV file is wanted."),
+)
 _NO_HEADER: Final = b"no header\x1e"  # like no row that is hashed: those begin with a digit
 _MAX_LINE_LENGTH: Final = 1 << 20
 _LOOK_AHEAD_BYTES: Final = 1 << 16
@@ -129,14 +140,17 @@ class Source:
                 records.close()
             if first is None:
                 raise InvalidFile(f"{self.name} is empty.", "A file needs a header line such as customer_id,points.")
-            known = known_names(first, mapping) if self._has_header_row else len(first) == len(columns)
+            # Rejects have a header line even where their file had none.
+            headed = self._has_header_row or is_of_rejects(first)
+            known = known_names(first, mapping) if headed else len(first) == len(columns)
             if best is None or (known, len(first)) > best:
                 best = (known, len(first))
                 self.delimiter = candidate
-                self.header = first if self._has_header_row else columns
+                self.header = first if headed else columns
         if best is None:
             assert misread is not None
             raise misread
+        self._has_header_row = self._has_header_row or is_of_rejects(self.header)
 
     def _records(self, delimiter: str) -> Generator[tuple[int, list[str]], None, None]:
         with self._text() as text:
@@ -248,7 +262,10 @@ def open_source(
             raise unreadable(name, error) from error
         if not start:
             raise InvalidFile(f"{name} is empty.", "A file needs a header line such as customer_id,points.")
-        source = Source(name, open_bytes, encoding or _found_encoding(start, name), columns, copy)
+        _refuse_packed(start, name)
+        if encoding is None or start.startswith(_UTF8_BOM):  # nothing typed says otherwise: rejects may have come to it
+            encoding = _found_encoding(start, name)
+        source = Source(name, open_bytes, encoding, columns, copy)
         source.find_header(mapping or {}, delimiter)
         yield source
 
@@ -258,7 +275,13 @@ def _found_encoding(start: bytes, name: str) -> str:
         return "utf-16"
     if b"\0" in start:
         raise InvalidFile(f"{name} is not a text file.", f"A CSV file is wanted. {_SAVE_AS_UTF8}")
-    return "utf-8-sig" if start.startswith(b"\xef\xbb\xbf") else "utf-8"
+    return "utf-8-sig" if start.startswith(_UTF8_BOM) else "utf-8"
+
+
+def _refuse_packed(start: bytes, name: str) -> None:
+    for magic, what, hint in _PACKED:
+        if start.startswith(magic):
+            raise InvalidFile(f"{name} is {what}, not a CSV file.", hint)
 
 
 def _check_encoding(encoding: str | None) -> None:

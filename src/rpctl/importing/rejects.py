@@ -6,6 +6,7 @@ has ended. It never replaces a file.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import errno
 import io
@@ -18,8 +19,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from rpctl.errors import InvalidFile, OutputExists, OutputLost, StorageFull
-from rpctl.importing.columns import ALIASES, REJECT_COLUMNS, Columns, squeeze
-from rpctl.importing.reader import Source
+from rpctl.importing.columns import ALIASES, OPTIONS_COLUMN, REJECT_COLUMNS, Columns, is_of_rejects, squeeze
+from rpctl.importing.reader import DELIMITERS, Source
 
 _ADDED: Final = {squeeze(name) for name in REJECT_COLUMNS}
 _KEY, _OTHER_KEY = "key", "idempotency_key"  # the other one where ``key`` was mapped to another field
@@ -27,6 +28,7 @@ _FOUND_AS_KEY: Final = {squeeze(_KEY), squeeze(_OTHER_KEY)}
 _SITE: Final = "site_code"
 _MAIN_SITE: Final = "main"
 _WRITES_ANYTHING: Final = "utf-8-sig"  # with a BOM, so that it is found without being named
+_FOUND_WITHOUT_A_NAME: Final = {"utf-8", "utf-8-sig", "utf-16"}
 
 
 def rejects_path(file: Path | None, wanted: Path | None) -> Path:
@@ -45,7 +47,8 @@ def rejects_path(file: Path | None, wanted: Path | None) -> Path:
 
 
 class RejectsFile:
-    """The rejected rows of one run, in the encoding and with the delimiter of the file they come from.
+    """The rejected rows of one run, in the encoding and with the delimiter of the file they come from, where these are
+    found without being typed; else in UTF-8 and with commas.
 
     The columns are the original ones (those of an earlier rejects file aside), then ``key`` where none is found to
     be it by its name, ``line``, ``error_code`` and ``error``. The key is also in the column that was mapped to it: a
@@ -54,15 +57,19 @@ class RejectsFile:
     What every row was given besides its cells is in the file too, so that it means the same without the options:
     a constant is in the column that would be read as its field, or in one that is added before ``key``, and so is
     ``site_code``, the site of rows that name none, unless it is the main one. An encoding that cannot write all
-    this gives way to UTF-8.
+    this gives way to UTF-8. ``options``: the name of a last column, which says how the cells are to be read.
     """
 
-    def __init__(self, path: Path, source: Source, columns: Columns, site_code: str = _MAIN_SITE) -> None:
+    def __init__(
+        self, path: Path, source: Source, columns: Columns, site_code: str = _MAIN_SITE, options: str | None = None
+    ) -> None:
         self.path = path
-        self._source = source
         self._width = len(columns.header)
         names = [squeeze(name.strip()) for name in columns.header]
         self._kept = [at for at, name in enumerate(names) if name not in _ADDED]
+        if is_of_rejects(columns.header):
+            self._kept = [at for at in self._kept if not columns.header[at].strip().startswith(OPTIONS_COLUMN)]
+        self._delimiter = source.delimiter if source.delimiter in DELIMITERS else ","
         constants = _constants(columns, site_code)
         homes = {field: _homes(field, names, columns) for field in constants}
         for second in (at for found in homes.values() for at in found[1:]):
@@ -81,7 +88,11 @@ class RejectsFile:
         if self._adds_key:
             self._header.append(_KEY if _KEY not in names else _OTHER_KEY)
         self._header += REJECT_COLUMNS
-        fit = _can_write(source.encoding, [*self._header, *constants.values(), self._default_site])
+        self._error_at = len(self._header) - 1
+        self._header += [options] if options else []
+        fit = codecs.lookup(source.encoding).name in _FOUND_WITHOUT_A_NAME and _can_write(
+            source.encoding, [*self._header, *constants.values(), self._default_site]
+        )
         self._encoding = source.encoding if fit else _WRITES_ANYTHING
         self._binary: IO[bytes]
         self._text: io.TextIOWrapper | None = None
@@ -107,7 +118,9 @@ class RejectsFile:
             if self._adds_key:
                 cells.append(key)
             # Surplus cells stand behind the last column: nothing is lost, and the row stays a reject until they go.
-            self._writer.writerow([*cells, line, code, " ".join(message.split()), *row[self._width :]])
+            cells += [str(line), code, " ".join(message.split())]
+            cells += [""] * (len(self._header) - 1 - self._error_at)
+            self._writer.writerow([*cells, *row[self._width :]])
         except OSError as error:
             raise self._failure(error) from error
 
@@ -165,7 +178,7 @@ class RejectsFile:
         self._text.seek(0)
         try:
             with self.path.open(encoding=self._encoding, newline="") as there:
-                rows = (csv.reader(text, delimiter=self._source.delimiter) for text in (self._text, there))
+                rows = (csv.reader(text, delimiter=self._delimiter) for text in (self._text, there))
                 return all(a and b and self._facts(a) == self._facts(b) for a, b in zip_longest(*rows))
         except (OSError, UnicodeError, csv.Error):
             return False
@@ -173,13 +186,13 @@ class RejectsFile:
             self._text.seek(0, os.SEEK_END)
 
     def _facts(self, row: list[str]) -> list[str]:
-        error = len(self._header) - 1  # its wording tells balances, which other changes may have moved since
-        return row[:error] + row[error + 1 :]
+        # The error's wording tells balances, which other changes may have moved since.
+        return row[: self._error_at] + row[self._error_at + 1 :]
 
     def _open(self) -> None:
         self._binary = tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115 - closed with the text
         self._text = io.TextIOWrapper(self._binary, encoding=self._encoding, errors="backslashreplace", newline="")
-        self._writer = csv.writer(_Lines(self._text), delimiter=self._source.delimiter)
+        self._writer = csv.writer(_Lines(self._text), delimiter=self._delimiter)
         self._writer.writerow(self._header)
 
     def _flush(self) -> None:

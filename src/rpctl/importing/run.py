@@ -30,6 +30,7 @@ from rpctl.errors import (
     OutputLost,
     RpctlError,
 )
+from rpctl.importing.carried import options_column, with_carried
 from rpctl.importing.columns import Columns, check_fields, understand
 from rpctl.importing.journal import OwnRows, choose_run
 from rpctl.importing.plan import Grammar, Nothing, Planner, Reject
@@ -190,6 +191,10 @@ def _read(
         columns=options.columns,
         spool=None if options.dry_run else options.spool,
     ) as source:
+        options, carrier = with_carried(options, source.header)
+        if carrier:
+            listener.on_note(f"Read with the {carrier}, as the rejects file says.")
+        mapping = check_fields(options.map, "--map")
         columns = understand(
             source.header, mapping, options.set, ignore_extra=options.ignore_extra, key_from=options.key_from
         )
@@ -350,7 +355,9 @@ class _Job:
             _Pass(self, copy, report, rejects, "rehearsing").go()
 
     def _rejects(self) -> RejectsFile:
-        return RejectsFile(self.target, self.source, self.columns, self.options.site_code)
+        return RejectsFile(
+            self.target, self.source, self.columns, self.options.site_code, options_column(self.options, self.columns)
+        )
 
     def _end(self, report: Report, rejects: RejectsFile) -> Report:
         report.ended_at = self.clock()

@@ -10,14 +10,15 @@ The map, a line a room; a newcomer should guess the file from the command line:
     config/      profiles, the layers of settings and who decided, paths
     importing/   CSV files to changes and rejects: columns, reader, overlap, plan, rejects, run, report
     reports/     pure: history, explain, balance as of a moment
-    manual/      the texts of help topics and man pages, from the tables of the program: topics, prose, endings, plain
+    manual/      the texts of help topics and man pages, partly from tables: topics, prose, blocks, endings, plain
     render/      views (pure), table, delimited, json
-    cli/         app (root and error boundary), services, options, and a file per noun
-    docgen/      man pages, completions and the reference from the command tree; not part of a command's way
+    cli/         app (root and error boundary), services, options, tree and offers (the commands as values), and a
+                 file per noun
+    docgen/      man pages and completions from the command tree and the manual; not part of a command's way
 
 Doors: domain knows nobody; backends, importing, reports and config know domain; render knows domain and
-reports; cli knows everybody and loads heavy rooms only through ``cli.services``. Nothing imports cli but
-``__main__`` and docgen.
+reports; manual knows the tables of errors and importing; cli knows everybody and loads heavy rooms only
+through ``cli.services``. Nothing imports cli but ``__main__`` and docgen.
 """
 
 __version__ = "0.1.0"

@@ -24,6 +24,7 @@ class Colour(str, Enum):  # noqa: UP042 - typer users write either
 @app.command()
 def paint(
     what: Annotated[str, typer.Argument(metavar="WHAT", help="What to paint.")],
+    site: Annotated[str, typer.Option("--site", metavar="CODE", help="Where.")],
     more: Annotated[list[str] | None, typer.Argument(metavar="[MORE]...", help="And what else.")] = None,
     colour: Annotated[Colour, typer.Option("--colour", "-c", help="In this colour.")] = Colour.RED,
     layers: Annotated[int | None, typer.Option(help="How many times.")] = None,
@@ -66,6 +67,7 @@ def test_a_verb_becomes_plain_values(walked: tree.Tree) -> None:
             Argument("MORE", False, True, "And what else.", FREE),
         ),
         options=(
+            Option(("--site",), "CODE", False, None, "Where.", FREE, required=True, variable="RPCTL_SITE"),
             Option(("-c", "--colour"), "CHOICE", False, "red", "In this colour.", Values(Offer.WORDS, ("red", "blue"))),
             Option(("--layers",), "INT", False, None, "How many times.", FREE),
             Option(("--brush",), "NAME", True, None, "With these.", FREE),

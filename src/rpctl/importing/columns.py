@@ -153,7 +153,8 @@ class Columns:
     found under the name ``Action``, which elsewhere holds operations; ``key_from``: the name as typed and the
     index of every cell from which the rows' keys come, constants counted on behind the last column;
     ``of_rejects``: it is the header of a rejects file, whose rows bring their keys along; ``balance``: the points
-    are those that a customer has, so that 0 is no change.
+    are those that a customer has, so that 0 is no change; ``nameless``: so many columns at the end have no name and
+    must be empty, as behind a delimiter at the end of every line.
     """
 
     header: tuple[str, ...]
@@ -164,6 +165,7 @@ class Columns:
     key_from: tuple[tuple[str, int], ...] = ()
     of_rejects: bool = False
     balance: bool = False
+    nameless: int = 0
 
     @property
     def keys(self) -> str:
@@ -245,6 +247,10 @@ def understand(
     search.find_key_columns(key_from)
     extra = search.claim_aliases()
     of_rejects = is_of_rejects(names)
+    nameless = 0
+    while not ignore_extra and extra and extra[-1] == len(names) - 1 - nameless and not names[extra[-1]]:
+        nameless += 1
+        extra.pop()
     if extra and of_rejects and not ignore_extra:  # what was left out once, or there would be no rejects
         search.notes.append(f"Not read: {', '.join(names[at] or f'column {at + 1}' for at in extra)}.")
     elif extra and not ignore_extra:
@@ -271,6 +277,7 @@ def understand(
         search.key_sources(key_from),
         of_rejects and "key" in search.positions,
         balance=points is not None and search.squeezed[points] in BALANCES,
+        nameless=nameless,
     )
 
 

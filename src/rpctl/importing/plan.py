@@ -101,6 +101,7 @@ class Planner:
         self._by_action = columns.by_action
         self._balance = columns.balance
         self._width = len(columns.header)
+        self._named = self._width - columns.nameless
         self._constants = [*columns.constants.values(), ""]
         at = dict.fromkeys(FIELDS, self._width + len(columns.constants))
         at |= columns.positions
@@ -117,7 +118,7 @@ class Planner:
     def plan(self, row: list[str], ordinal: int) -> tuple[str, AddPoints | RedeemPoints | Nothing | Reject]:
         """The row's key, and its change or what is wrong with it; ``ordinal`` counts the file's rows from 1."""
         cells = row + self._constants
-        if len(row) != self._width:
+        if len(row) != self._width or (self._named < self._width and any(map(str.strip, row[self._named :]))):
             return self._key_of_wrong_width(row, ordinal), self._wrong_width(row)
         key = cells[self._key].strip()
         try:
@@ -318,10 +319,10 @@ class Planner:
 
     def _wrong_width(self, row: list[str]) -> Reject:
         message = f"The row has {len(row)} of {self._width} cells."
-        if len(row) > self._width:
-            surplus = ", ".join(repr(cell) for cell in row[self._width :])
+        if len(row) >= self._width:
+            surplus = ", ".join(repr(cell) for cell in row[self._named :])
             message = (
-                f"The row has {len(row)} cells where the header has {self._width}; too many are {surplus[:500]}. "
+                f"The row has {len(row)} cells where the header has {self._named}; too many are {surplus[:500]}. "
                 "A cell with the delimiter in it needs quotes."
             )
         return Reject("wrong_cell_count", message)

@@ -74,7 +74,7 @@ def test_what_is_typed_beats_native_names_and_those_beat_aliases(
         ("customer_id,colour,colour,points", {"ignore_extra": True}, InvalidFile, "colour twice"),
         ("customer_id,Customer Id,points", {}, InvalidFile, "Two columns are for customer_id"),
         ("email,userid,points", {}, InvalidFile, "Two columns are for customer_id: email and userid"),
-        ("customer_id,points,colour,", {}, InvalidFile, "colour, (column 4 has no name)"),
+        ("customer_id,points,,colour", {}, InvalidFile, "(column 3 has no name), colour"),
         ("customer_id,amount", {"ignore_extra": True}, InvalidFile, "no column for points (or order_value)"),
         ("points,reason", {}, InvalidFile, "no column for customer_id"),
     ],

@@ -102,8 +102,11 @@ NAMES: Final = (
     "a note says how each of them is read. A native name beats such a name, and --map FIELD=COLUMN beats both.",
     "--set FIELD=VALUE gives every row the same value, in place of a column. Two columns for one field are an "
     "error. So is a column that nobody knows, unless --ignore-extra leaves it out.",
-    "`amount` means points only beside the columns `customerprofileid` or `identifier` (an export of Talon.One); "
-    "in any other file --map says whether it is points or money.",
+    "`amount` means points only beside the columns `customerprofileid`, `identifier` or `cardidentifier` (a file of "
+    "Talon.One); in any other file --map says whether it is points or money. Beside `Loyalty Points` (a file of "
+    "Voucherify) `Source ID` and `Code` are the customer.",
+    "A column whose name means a balance, such as `Points Balance`, adds what every customer has: a row with 0 is "
+    "skipped. In a column of points 0 is a mistake, and refused.",
 )
 
 SYNTAX: Final[Mapping[str, str]] = {
@@ -127,8 +130,9 @@ ONCE: Final = (
 
 REJECTS: Final = (
     "A row that is refused harms no other row. It goes to `FILE-STEM.rejected.csv`, or where --rejects says, as it "
-    "was, with its key and what is wrong. Corrected there, it can be imported as it is, with the same options; the "
-    "original file then does not count it again. An existing file is never overwritten. The exit status is 3; --strict "
+    "was, with its key and what is wrong. Corrected there, it can be imported as it is, without any options: those "
+    "that say how cells are to be read stand in the name of its last column. The original file then does not count "
+    "the row again. An existing file is never overwritten. The exit status is 3; --strict "
     "applies nothing unless every row passes, and --dry-run only tells what would become of them.",
 )
 

@@ -167,11 +167,11 @@ class Columns:
     balance: bool = False
     nameless: int = 0
 
-    @property
-    def keys(self) -> str:
-        """Where the rows' keys come from, as an import run remembers it: nothing for the content of the file."""
+    def keys(self, rows: int, keyless: int) -> str:
+        """Where the rows' keys come from, as an import run remembers it: nothing for the content of the file, which is
+        also where they come from if more than half of the cells in a column of keys are empty."""
         if "key" in self.positions:
-            return "given"
+            return "given" if 2 * keyless <= rows else ""
         return "from " + ",".join(sorted(squeeze(name) for name, _ in self.key_from)) if self.key_from else ""
 
 
@@ -235,6 +235,8 @@ def understand(
         raise InvalidValue("--key-from key: a column with keys is used without being named.", "Leave it out.")
     names = [name.strip() for name in header]
     _check_repeated(names)
+    if "key" in mapping and is_of_rejects(names) and _brings_keys(names, mapping):
+        del mapping["key"]  # the keys of its rows are in it, and after --again they are not those of that column
     search = _Search(names, constants)
     for field, column in mapping.items():
         search.positions[field] = at = _find(column, names, f"--map {field}={column}")
@@ -385,6 +387,12 @@ def _check_repeated(names: list[str]) -> None:
         if name and name in seen:
             raise InvalidFile(f"The header has the column {name} twice.", "Rename or remove one of them.")
         seen.add(name)
+
+
+def _brings_keys(names: list[str], mapping: Mapping[str, str]) -> bool:
+    """Whether a rejects file has its own column of keys: ``key``, unless that was read as something else."""
+    others = {squeeze(column) for field, column in mapping.items() if field != "key"}
+    return bool({"idempotencykey", "key"}.difference(others).intersection(map(squeeze, names)))
 
 
 def _find(column: str, names: list[str], option: str) -> int:

@@ -48,12 +48,14 @@ class Content:
     """What a file holds: the digest of its parsed cells, the number of its rows, header aside, and a sample of them.
 
     The digest is the same for the same cells in another encoding, with other line ends or another delimiter. Of
-    what was typed nothing is in it, names for the columns of a file without a header line included.
+    what was typed nothing is in it, names for the columns of a file without a header line included. ``keyless``: rows
+    whose cell in a column of keys is empty.
     """
 
     digest: bytes
     rows: int
     sample: bytes
+    keyless: int = 0
 
     def of_generation(self, generation: int) -> bytes:
         """The digest from which the rows' keys come when the same file is meant anew for the n-th time."""
@@ -98,19 +100,22 @@ class Source:
             next(records, None)
         return records
 
-    def content(self, on_progress: Callable[[int], None] | None = None) -> Content:
-        """Reads everything once. Raises as `rows` does; ``on_progress`` gets the number of rows so far."""
+    def content(self, on_progress: Callable[[int], None] | None = None, key_at: int | None = None) -> Content:
+        """Reads everything once. Raises as `rows` does; ``on_progress`` gets the number of rows so far; ``key_at``:
+        the index of the column of keys, if there is one."""
         digest = blake2b(digest_size=16, person=b"rpctl rows")
         sample = Sample()
         digest.update(self._hashed(1, self.header) if self._has_header_row else _NO_HEADER)
-        count = 0
+        count = keyless = 0
         for count, (line, row) in enumerate(self.rows(), 1):
+            if key_at is not None and not "".join(row[key_at : key_at + 1]).strip():
+                keyless += 1
             hashed = self._hashed(line, row)
             digest.update(hashed)
             sample.add(hashed)
             if on_progress and count % 50_000 == 0:
                 on_progress(count)
-        return Content(digest.digest(), count, sample.to_bytes())
+        return Content(digest.digest(), count, sample.to_bytes(), keyless)
 
     def _hashed(self, line: int, row: Sequence[str]) -> bytes:
         try:

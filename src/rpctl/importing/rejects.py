@@ -79,8 +79,7 @@ class RejectsFile:
         self._added_cells = list(added.values())
         self._default_site = site_code if site_code != _MAIN_SITE else ""
         self._site_at = self._kept.index(columns.positions[_SITE]) if _SITE in columns.positions else None
-        fields = {at: field for field, at in columns.positions.items()}
-        keys = [at for at in self._kept if fields.get(at, names[at]) == "key"]
+        keys = [at for at in self._kept if _is_of_keys(at, names, columns)]
         self._keys_at = [self._kept.index(at) for at in keys]
         self._adds_key = not any(names[at] in _FOUND_AS_KEY for at in keys)
         self._header = [columns.header[at] for at in self._kept]
@@ -228,6 +227,12 @@ def _constants(columns: Columns, site_code: str) -> dict[str, str]:
     if site_code != _MAIN_SITE and _SITE not in columns.positions and not constants.get(_SITE, "").strip():
         constants[_SITE] = site_code
     return constants
+
+
+def _is_of_keys(at: int, names: list[str], columns: Columns) -> bool:
+    """Whether the row's key may be written there: a key column, unless it is read as another field too."""
+    read_as = [field for field, position in columns.positions.items() if position == at]
+    return read_as == ["key"] or (not read_as and names[at] == "key")
 
 
 def _homes(field: str, names: list[str], columns: Columns) -> list[int]:

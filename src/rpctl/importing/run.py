@@ -125,7 +125,7 @@ def import_file(
     with _read(file, name, options, clock, listener) as job, ExitStack() as claim:
         if not options.dry_run:
             _claim(runs, job.content.digest, options, name, listener, claim)
-        chosen = choose_run(job.content, job.columns.keys, again=options.again, runs=runs.earlier_runs(), name=name)
+        chosen = choose_run(job.content, job.keys, again=options.again, runs=runs.earlier_runs(), name=name)
         planned = job.planned(chosen.generation, chosen.run.run if chosen.run else None)
         report = Report(name, clock(), dry_run=options.dry_run)
         if options.dry_run:
@@ -210,7 +210,9 @@ def _read(
             )
         grammar = Grammar(options.zone, options.site_code, options.decimal_comma, options.date_format)
         check = Planner(columns, grammar, b"")  # what is wrong with the options is said before a long file is read
-        content = source.content(lambda done: listener.on_progress("reading", done, None))
+        content = source.content(
+            lambda done: listener.on_progress("reading", done, None), columns.positions.get("key")
+        )
         yield _Job(source, path, columns, grammar, content, check, target, options, clock, listener)
 
 
@@ -262,6 +264,11 @@ class _Job:
     generation: int = 0
     earlier: str | None = None
     copy: Path | None = None
+
+    @property
+    def keys(self) -> str:
+        """Where the rows' keys come from, as the run remembers it."""
+        return self.columns.keys(self.content.rows, self.content.keyless)
 
     def planned(self, generation: int, earlier: str | None) -> _Job:
         """The same as a run of that generation."""
@@ -334,7 +341,7 @@ class _Job:
         request = Request(copy or self.path, copy is not None, self.options).document()
         own, rows = None, 0
         if self.earlier is None:
-            kept = FileContent(self.content.digest, self.generation, self.content.sample, self.columns.keys)
+            kept = FileContent(self.content.digest, self.generation, self.content.sample, self.keys)
             runs.start_run(run, report.started_at, report.file, kept, report.document(), request)
         else:
             so_far = runs.go_on(run, request)

@@ -201,3 +201,38 @@ def test_the_rejects_of_a_repetition_have_its_keys_and_are_imported_as_they_are(
         assert counted(report(rpctl, write(rejects, corrected))) == (1, 0, 0)
         assert counted(report(rpctl, rejects)) == (0, 1, 0)
     assert balances(rpctl) == {"C1": 10, "C2": 14}
+
+
+# -- a column of keys that is empty, or read as something else too ----------------------------------------
+
+
+def test_a_column_of_keys_that_is_mostly_empty_does_not_let_a_longer_file_count_twice(rpctl: CommandLine) -> None:
+    header = "customer_id,points,key\n"
+    report(rpctl, write("mon.csv", header + "C1,5,\nC2,7,\n"))
+    status, _, err = rpctl("points", "import", write("tue.csv", header + "C1,5,\nC2,7,\nC3,9,k3\n"))
+    assert (status, "under other keys" in err) == (6, True)
+    assert balances(rpctl) == {"C1": 5, "C2": 7}
+
+
+def test_a_few_rows_without_a_key_do_not_hinder_those_that_have_one(rpctl: CommandLine) -> None:
+    header = "customer_id,points,key\n"
+    report(rpctl, write("mon.csv", header + "C1,5,k1\nC2,7,k2\n"))
+    assert counted(report(rpctl, write("tue.csv", header + "C1,5,k1\nC2,7,k2\nC3,9,\n"))) == (1, 2, 0)
+
+
+@pytest.mark.parametrize("mapped_again", [False, True])
+@pytest.mark.parametrize("field", ["reference_id", "customer_id"])
+def test_a_new_key_does_not_take_the_place_of_what_its_column_also_means(
+    rpctl: CommandLine, mapped_again: bool, field: str
+) -> None:
+    options = ("--map", f"{field}=id", "--map", "key=id")
+    other = "customer_id" if field == "reference_id" else "reference_id"
+    name = write("a.csv", f"{other},points,id\nC1,5,K1\nC1,seven,K2\n")
+    report(rpctl, name, *options, status=3)
+    Path("a.rejected.csv").unlink()
+    report(rpctl, name, *options, "--again", status=3)
+    (row,) = rejected("a.rejected.csv")
+    assert (row["id"], row["key"][:6]) == ("K2", "again-")
+    corrected = Path("a.rejected.csv").read_text(encoding="utf-8").replace("seven", "7", 1)
+    assert counted(report(rpctl, write("b.csv", corrected), *(options if mapped_again else ()))) == (1, 0, 0)
+    assert balances(rpctl) == ({"C1": 17} if field == "reference_id" else {"K1": 10, "K2": 7})

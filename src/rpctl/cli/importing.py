@@ -117,6 +117,8 @@ def shown(session: Session, report: Report, *, dry_run: bool = False) -> View:
         session.terminal.warn(f"refused: {report.refused} of {report.rows} rows{kept}")
     if report.overtaken_at_line is not None:
         session.terminal.warn(_overtaken(report))
+    if not report.rows:
+        session.terminal.note("the file has a header and no rows")
     if report.already_applied and not (report.applied or report.refused or report.unknown):
         nothing = " or earns nothing" if report.skipped else ""
         session.terminal.note(f"every row is in already{nothing}; nothing was changed")

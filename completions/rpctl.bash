@@ -95,10 +95,23 @@ __rpctl_command() {
         takes+=' --factor --validity-months --code-prefix --site'
         ;;
     'imports')
-        below='list show'
+        below='list show resume undo prune'
         ;;
     'imports show')
         arguments='nothing'
+        ;;
+    'imports resume')
+        switches+=' --wait'
+        takes+=' --max-errors --rejects'
+        arguments='nothing'
+        ;;
+    'imports undo')
+        switches+=' --dry-run --wait -y --yes'
+        arguments='nothing'
+        ;;
+    'imports prune')
+        switches+=' --all --dry-run -y --yes'
+        takes+=' --older-than'
         ;;
     'ledger')
         below='info verify backup restore export'
@@ -150,7 +163,7 @@ __rpctl_command() {
         below='show set'
         ;;
     'help imports')
-        below='list show'
+        below='list show resume undo prune'
         ;;
     'help ledger')
         below='info verify backup restore export'
@@ -173,7 +186,7 @@ __rpctl_value() {
     case "$1 $2" in
     *' -o' | *' --output') offer=words list='table tsv csv json jsonl' ;;
     *' --profile') offer=profiles ;;
-    *' --ledger' | 'points import --rejects' | 'options create --from' | 'options update --from') offer=files ;;
+    *' --ledger' | 'points import --rejects' | 'options create --from' | 'options update --from' | 'imports resume --rejects') offer=files ;;
     'points history --type') offer=words list='added redeemed expired backdated unexplained' ;;
     'points import --map' | 'points import --set') offer=pairs list='customer_id= points= order_value= operation= reference_id= description= reason= valid_until= created_at= site_code= key=' ;;
     'profile create --backend') offer=words list='ledger' ;;

@@ -51,6 +51,10 @@ function __rpctl_takes
             printf '%s\n' --site
         case 'program set'
             printf '%s\n' --factor --validity-months --code-prefix --site
+        case 'imports resume'
+            printf '%s\n' --max-errors --rejects
+        case 'imports prune'
+            printf '%s\n' --older-than
         case 'profile create'
             printf '%s\n' --backend --site --time-zone
     end
@@ -249,8 +253,24 @@ complete -c rpctl -n '__rpctl_at \'program set\'' -l site -x -d 'The site whose 
 
 complete -c rpctl -n '__rpctl_at \'imports\'' -a list -d 'List the import runs, the latest first'
 complete -c rpctl -n '__rpctl_at \'imports\'' -a show -d 'Show one import run'
+complete -c rpctl -n '__rpctl_at \'imports\'' -a resume -d 'Go on with an import that was stopped'
+complete -c rpctl -n '__rpctl_at \'imports\'' -a undo -d 'Reverse everything that an import applied'
+complete -c rpctl -n '__rpctl_at \'imports\'' -a prune -d 'Remove what old import runs keep of personal text'
 
 
+
+complete -c rpctl -n '__rpctl_at \'imports resume\'' -l max-errors -x -d 'Stop when so many rows are refused, in place of the limit it had'
+complete -c rpctl -n '__rpctl_at \'imports resume\'' -l rejects -r -F -d 'Where refused rows go, in place of where they were to go'
+complete -c rpctl -n '__rpctl_at \'imports resume\'' -l wait -d 'Wait where another process is at work on the same file'
+
+complete -c rpctl -n '__rpctl_at \'imports undo\'' -l dry-run -d 'Show what it would come to, change nothing'
+complete -c rpctl -n '__rpctl_at \'imports undo\'' -l wait -d 'Wait where another process is at work on the same file'
+complete -c rpctl -n '__rpctl_at \'imports undo\'' -s y -l yes -d 'Do not ask'
+
+complete -c rpctl -n '__rpctl_at \'imports prune\'' -l older-than -x -d 'How long ago they ended, in days or months: 90d, 12m'
+complete -c rpctl -n '__rpctl_at \'imports prune\'' -l all -d 'Unfinished runs too; they cannot be resumed after that'
+complete -c rpctl -n '__rpctl_at \'imports prune\'' -l dry-run -d 'Show what would go, change nothing'
+complete -c rpctl -n '__rpctl_at \'imports prune\'' -s y -l yes -d 'Do not ask'
 
 complete -c rpctl -n '__rpctl_at \'ledger\'' -a info -d 'Show where the ledger is, how large, and what is in it'
 complete -c rpctl -n '__rpctl_at \'ledger\'' -a verify -d 'Check every rule on every entry of the ledger'
@@ -360,6 +380,12 @@ complete -c rpctl -n '__rpctl_at \'help program\'' -a set -d 'Change what is nam
 
 complete -c rpctl -n '__rpctl_at \'help imports\'' -a list -d 'List the import runs, the latest first'
 complete -c rpctl -n '__rpctl_at \'help imports\'' -a show -d 'Show one import run'
+complete -c rpctl -n '__rpctl_at \'help imports\'' -a resume -d 'Go on with an import that was stopped'
+complete -c rpctl -n '__rpctl_at \'help imports\'' -a undo -d 'Reverse everything that an import applied'
+complete -c rpctl -n '__rpctl_at \'help imports\'' -a prune -d 'Remove what old import runs keep of personal text'
+
+
+
 
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rpctl.config.paths import state_dir
 from rpctl.errors import InvalidConfig, InvalidFile, ReadOnlyProfile, UsageError
 from rpctl.importing.report import Report, name_as_text
-from rpctl.importing.run import ImportOptions, Listener, import_file
+from rpctl.importing.run import ImportOptions, Listener, import_file, resume_run
 from rpctl.render.views import Document, View, record
 
 if TYPE_CHECKING:
@@ -90,6 +90,16 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
     return shown(session, report, dry_run=wanted.dry_run)
 
 
+def resume_import(session: Session, run: str, changed: Mapping[str, Any]) -> View:
+    """Goes on with a run; ``changed``: options that are to be others now. Answers as the import does."""
+    backend = session.writing(REPORT_FIELDS)
+    report = resume_run(run, changed, backend, backend, session.clock, listener_of(session, again=True))
+    if report is None:
+        session.terminal.note("this run has finished; nothing is left")
+        return record(backend.kept_run(run).report)
+    return shown(session, report)
+
+
 def spool_folder(session: Session) -> Path | None:
     """Where copies lie of what is piped in; None where there is no home."""
     try:
@@ -99,7 +109,7 @@ def spool_folder(session: Session) -> Path | None:
 
 
 def listener_of(session: Session, *, again: bool = False) -> Listener:
-    """Who shows how far it is, and knows what to do when the run is stopped; ``again``: with --again."""
+    """Who shows how far it is, and knows what to do when the run is stopped; ``again``: not by the same command."""
 
     def begun(run: str, piped: bool) -> None:
         if piped or again:  # the very same command cannot be repeated, or might count the rows once more

@@ -1,18 +1,23 @@
-"""rpctl imports: list, show."""
+"""rpctl imports: list, show, resume, undo, prune."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from rpctl.domain.values import parse_id
+from rpctl.domain.values import parse_count, parse_id
 from rpctl.render.views import Column, View, brief_moment, record
 
 if TYPE_CHECKING:
     from rpctl.cli.services import Session
 
 app = typer.Typer()
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or as much of it as is unambiguous.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait where another process is at work on the same file.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _NUMBERS: Final = {"rows": None, "applied": None, "alreadyApplied": "already", "refused": None}
 _MORE: Final = (
@@ -25,6 +30,7 @@ _MORE: Final = (
     "rowsPerS",
     "rejectsFile",
 )
+_OF_UNDO: Final = ("entriesReversed", "pointsTakenBack", "pointsGivenBack", "pointsSpent", "pointsExpired")
 
 
 @app.command(name="list")
@@ -33,13 +39,15 @@ def list_(ctx: typer.Context) -> View:
 
     $ rpctl imports list
 
-    A run without finishedAt was stopped; the same import command goes on with its file.
+    A run without finishedAt was stopped; the same import command goes on with its file, and so does `rpctl imports
+    resume RUN`.
     """
     session: Session = ctx.obj
     columns = [
         Column("run"),
         Column("startedAt", title="started (UTC)", brief=brief_moment),
         Column("finishedAt", title="finished (UTC)", brief=brief_moment),
+        Column("undoneAt", title="undone (UTC)", brief=brief_moment),
         Column("file", vital=True),
     ]
     columns += [Column(name, number=True, title=title) for name, title in _NUMBERS.items()]
@@ -48,13 +56,93 @@ def list_(ctx: typer.Context) -> View:
 
 
 @app.command()
-def show(
-    ctx: typer.Context,
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or as much of it as is unambiguous.")],
-) -> View:
+def show(ctx: typer.Context, run: Run) -> View:
     """Show one import run.
 
     $ rpctl imports show 3f9c
     """
     session: Session = ctx.obj
-    return record(session.backend.run(parse_id(run, "run id")))
+    document = session.backend.run(parse_id(run, "run id"))
+    kept = session.backend.kept_run(document["run"])
+    document["input"] = None if kept.request is None else kept.request["path"]
+    document |= {name: None if kept.undo is None else kept.undo[name] for name in _OF_UNDO}
+    return record(document)
+
+
+@app.command()
+def resume(
+    ctx: typer.Context,
+    run: Run,
+    max_errors: Annotated[
+        str | None, typer.Option(metavar="N", help="Stop when so many rows are refused, in place of the limit it had.")
+    ] = None,
+    rejects: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Where refused rows go, in place of where they were to go.")
+    ] = None,
+    wait: Wait = False,
+) -> View:
+    """Go on with an import that was stopped.
+
+    $ rpctl imports resume 3f9c
+
+    With the options it was begun with, and from a copy where it was piped in. What is in counts once: the report is
+    the whole run's. A file that has changed since is refused (exit 7).
+    """
+    from rpctl.cli.importing import resume_import
+
+    changed: dict[str, Any] = {"wait": wait}
+    if max_errors is not None:
+        changed["max_errors"] = parse_count(max_errors, "errors")
+    if rejects is not None:
+        changed["rejects"] = Path(rejects)
+    return resume_import(ctx.obj, parse_id(run, "run id"), changed)
+
+
+@app.command()
+def undo(
+    ctx: typer.Context,
+    run: Run,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would come to, change nothing.")] = False,
+    wait: Wait = False,
+    yes: Yes = False,
+) -> View:
+    """Reverse everything that an import applied.
+
+    $ rpctl imports undo 3f9c --dry-run
+    $ rpctl imports undo 3f9c --yes -o json | jq '.kept[]'
+
+    From the latest entry back: redeemed points are given back, valid as long as the longest-lived ones they used;
+    added points are taken back as far as they are left, also from what this undo gave back. What is spent or expired
+    is kept (exit status 3). Entries that were reversed before are left alone. Stopped, the same command goes on; done,
+    it does nothing.
+
+    The file's rows do not count again after that, unless it is imported with --again.
+    """
+    from rpctl.cli.undoing import undo_import
+
+    return undo_import(ctx.obj, parse_id(run, "run id"), dry_run=dry_run, wait=wait, yes=yes)
+
+
+@app.command()
+def prune(
+    ctx: typer.Context,
+    older_than: Annotated[
+        str, typer.Option(metavar="AGE", help="How long ago they ended, in days or months: 90d, 12m.")
+    ] = "90d",
+    all_: Annotated[
+        bool, typer.Option("--all", help="Unfinished runs too; they cannot be resumed after that.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, change nothing.")] = False,
+    yes: Yes = False,
+) -> View:
+    """Remove what old import runs keep of personal text.
+
+    $ rpctl imports prune --dry-run
+    $ rpctl imports prune --older-than 12m --yes
+
+    That is copies of what was piped in, paths, options and reports of undoings. Counts stay, and so do the digests
+    that keep a file from counting twice; entries of the ledger are not touched.
+    """
+    from rpctl.cli.undoing import prune_imports
+
+    return prune_imports(ctx.obj, older_than, unfinished=all_, dry_run=dry_run, yes=yes)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Final, NamedTuple
 
-from rpctl.backends.port import EarlierRun
+from rpctl.backends.port import EarlierRun, ImportRuns
 from rpctl.domain.outcomes import Recorded
 from rpctl.domain.values import format_instant
-from rpctl.errors import AlreadyImported
+from rpctl.errors import AlreadyImported, ImportUnderWay
 from rpctl.importing.overlap import share_of
 from rpctl.importing.reader import Content
 
@@ -75,6 +76,28 @@ def _was_undone(undone: EarlierRun, still_counting: list[EarlierRun], name: str)
     at = format_instant(undone.undone_at)
     message = f"Import run {undone.run} of {name} was undone on {at[:10]}; nothing was applied."
     return AlreadyImported(message, hint, run=undone.run, undoneAt=at)
+
+
+@contextmanager
+def claimed(
+    runs: ImportRuns, content: bytes, name: str, *, wait: bool, on_note: Callable[[str], None]
+) -> Iterator[None]:
+    """Nobody else works on the file with this digest until the end of the context. ``name``: what it is called;
+    ``wait``: for who does so now. Raises `ImportUnderWay`, which names the run."""
+    with ExitStack() as claim:
+        try:
+            claim.enter_context(runs.claim(content, wait=False))
+        except ImportUnderWay as error:
+            latest = next((run.run for run in runs.earlier_runs() if run.content.digest == content), None)
+            which = f"Import run {latest} of {name}" if latest else f"An import of {name}"
+            by = f"another process (pid {error.details['pid']})" if "pid" in error.details else "another process"
+            error.message = f"{which} is under way in {by}."
+            error.details["run"] = latest
+            if not wait:
+                raise
+            on_note(f"{error.message} Waiting for it.")
+            claim.enter_context(runs.claim(content, wait=True))
+        yield
 
 
 class OwnRows:

@@ -21,7 +21,6 @@ from rpctl.domain.values import Instant
 from rpctl.errors import (
     AlreadyImported,
     EarnsNothing,
-    ImportUnderWay,
     InvalidFile,
     InvalidValue,
     KeyReused,
@@ -32,7 +31,7 @@ from rpctl.errors import (
 )
 from rpctl.importing.carried import options_column, with_carried
 from rpctl.importing.columns import Columns, check_fields, understand
-from rpctl.importing.journal import OwnRows, choose_run
+from rpctl.importing.journal import OwnRows, choose_run, claimed
 from rpctl.importing.plan import Grammar, Nothing, Planner, Reject
 from rpctl.importing.reader import DELIMITERS, Content, Source, open_source, unreadable
 from rpctl.importing.rejects import RejectsFile, rejects_path
@@ -122,9 +121,9 @@ def import_file(
     and KeyboardInterrupt, with the run recorded as unfinished; errors tell how many rows are in.
     """
     listener = listener or Listener()
-    with _read(file, name, options, clock, listener) as job, ExitStack() as claim:
+    with _read(file, name, options, clock, listener) as job, ExitStack() as stack:
         if not options.dry_run:
-            _claim(runs, job.content.digest, options, name, listener, claim)
+            stack.enter_context(claimed(runs, job.content.digest, name, wait=options.wait, on_note=listener.on_note))
         chosen = choose_run(job.content, job.keys, again=options.again, runs=runs.earlier_runs(), name=name)
         planned = job.planned(chosen.generation, chosen.run.run if chosen.run else None)
         report = Report(name, clock(), dry_run=options.dry_run)
@@ -154,13 +153,14 @@ def resume_run(
         return None
     path, request = rows_of(kept)
     options = replace(request.options, **changed)
-    with _read(path, kept.file, options, clock, listener) as job, ExitStack() as claim:
+    with ExitStack() as stack:
+        job = stack.enter_context(_read(path, kept.file, options, clock, listener))
         if job.content.digest != kept.content.digest:
             raise InvalidFile(
                 f"{kept.file} is not what it was when import run {kept.run} began.",
                 f"Bring it back as it was; `rpctl imports undo {kept.run}` takes back what the run applied.",
             )
-        _claim(runs, job.content.digest, options, kept.file, listener, claim)
+        stack.enter_context(claimed(runs, job.content.digest, kept.file, wait=options.wait, on_note=listener.on_note))
         if runs.kept_run(kept.run).finished_at is not None:  # by whom we waited for
             return None
         chosen = choose_run(job.content, kept.content.keys, again=False, runs=runs.earlier_runs(), name=kept.file)
@@ -214,24 +214,6 @@ def _read(
             lambda done: listener.on_progress("reading", done, None), columns.positions.get("key")
         )
         yield _Job(source, path, columns, grammar, content, check, target, options, clock, listener)
-
-
-def _claim(
-    runs: ImportRuns, content: bytes, options: ImportOptions, name: str, listener: Listener, claim: ExitStack
-) -> None:
-    """Nobody else works on this file from now on. Raises `ImportUnderWay`, which names the run."""
-    try:
-        claim.enter_context(runs.claim(content, wait=False))
-    except ImportUnderWay as error:
-        latest = next((run.run for run in runs.earlier_runs() if run.content.digest == content), None)
-        which = f"Import run {latest} of {name}" if latest else f"An import of {name}"
-        by = f"another process (pid {error.details['pid']})" if "pid" in error.details else "another process"
-        error.message = f"{which} is under way in {by}."
-        error.details |= {"run": latest}
-        if not options.wait:
-            raise
-        listener.on_note(f"{error.message} Waiting for it.")
-        claim.enter_context(runs.claim(content, wait=True))
 
 
 class _Row(NamedTuple):

@@ -57,8 +57,11 @@ class LedgerRuns(ABC):
     def earlier_runs(self) -> Iterator[EarlierRun]:
         """See `ImportRuns`; there are none where the import is going to make the ledger."""
         if faults.exists(self.path):
-            with self._runs() as runs:
-                yield from runs.earlier()
+            from rpctl.backends.ledger.sql.runs import Runs
+
+            store, _ = self.tables()
+            with faults.translated(self.path):  # no transaction: other questions may come in between
+                yield from Runs(store.connection).earlier()
 
     def kept_run(self, run: str) -> KeptRun:
         """See `ImportRuns`."""
@@ -108,8 +111,9 @@ class LedgerRuns(ABC):
         """See `UndoableRuns`; one moment's state."""
         from rpctl.backends.ledger.sql import undo
 
-        with self._runs() as runs:
-            yield from undo.undone(runs.connection, run, self.setting.clock())
+        store, _ = self.tables()
+        with faults.translated(self.path):
+            yield from undo.undone(store.connection, run, self.setting.clock())
 
     def finish_undo(self, run: str, now: Instant, report: Document) -> None:
         """See `UndoableRuns`."""

@@ -50,7 +50,8 @@ STATUSES: Final[Mapping[int, str]] = {
     0: "Done. A repeated key whose change is in already counts as done.",
     1: "Unexpected: a bug in rpctl.",
     2: "The command line is wrong, or an argument's value is.",
-    3: "Finished, but not all is well: rows of an import (or its dry run) were refused, or a check found problems.",
+    3: "Finished, but not all is well: rows of an import (or its dry run) were refused, an undo kept points "
+    "that are spent or expired, or a check found problems.",
     4: "Not logged in: credentials are missing, wrong or expired.",
     5: "Not found.",
     6: "Refused: a rule says no. Nothing was changed.",
@@ -305,6 +306,10 @@ KEYS: Final[tuple[Block, ...]] = (
     Paragraph(
         "`rpctl points import FILE --again` says that every row is meant anew: it starts a new generation of the "
         "file's keys, given ones included. A run of that file that was stopped is gone on with first, even then."
+    ),
+    Paragraph(
+        "After `rpctl imports undo RUN` the keys of its file stay used: the file is refused (`already_imported`) until "
+        "--again begins a new generation."
     ),
 )
 """How a change counts exactly once."""

@@ -109,6 +109,12 @@ def test_a_column_that_may_be_something_else_is_not_guessed_at(rpctl: CommandLin
     assert (status, says in err) == (7, True), err
 
 
+def test_a_transaction_of_voucherify_is_not_its_customer(rpctl: CommandLine) -> None:
+    Path("f.csv").write_text("id,type,source_id,balance,amount\nvtx_1,POINTS_ACCRUAL,order-1,5,5\n", encoding="utf-8")
+    status, _, err = rpctl("points", "import", "f.csv", "--map", "points=amount", "--ignore-extra")
+    assert (status, "no column for customer_id" in err) == (7, True)
+
+
 def test_a_zero_is_a_mistake_where_no_balance_is_meant(rpctl: CommandLine) -> None:
     Path("f.csv").write_text("customer_id,points\nC1,0\n", encoding="utf-8")
     assert rpctl("points", "import", "f.csv").status == 3

@@ -8,25 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from decimal import Decimal
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
 from rpctl.domain.changes import AddPoints, RedeemPoints
 from rpctl.domain.values import (
     MAX_POINTS,
-    Instant,
-    When,
     parse_decimal,
     parse_id,
-    parse_instant,
     parse_text,
-    parse_when,
 )
 from rpctl.errors import InvalidValue, RpctlError
 from rpctl.importing.columns import FIELDS, Columns, squeeze
+from rpctl.importing.dates import Dates
 
 ADDING: Final = frozenset(
     {"add", "added", "addition", "credit", "earn", "earned", "award", "grant", "issue", "accrual"}
@@ -38,25 +34,6 @@ REDEEMING: Final = frozenset(
 """What an ``operation`` cell may say, letter case aside."""
 
 _POINTS: Final = re.compile(r"([+-]?)(\d{1,12})(?:\.0{1,2})?", re.ASCII)  # not .000: that may be a thousand
-_TIME_DIRECTIVE: Final = re.compile(r"%[-#]?[HIMSTXcfps]")
-_SPACED_ZONE: Final = re.compile(r"(\d{4}-\d{2}-\d{2}[T ][\d:.]+) (?:(UTC|GMT|Z)|([+-]\d{2}:?\d{2}))", re.ASCII)
-_UTC_AT_THE_END: Final = re.compile(r"\b(?:UTC|GMT)$", re.IGNORECASE)
-_OTHER_DATES: Final = (
-    (r"\d{1,2}\.\d{1,2}\.\d{4}", ("%d.%m.%Y",)),
-    (r"\d{1,2}/\d{1,2}/\d{4}", ("%m/%d/%Y", "%d/%m/%Y")),
-    (r"\d{1,2}-\d{1,2}-\d{4}", ("%d-%m-%Y", "%m-%d-%Y")),
-    (r"\d{4}/\d{1,2}/\d{1,2}", ("%Y/%m/%d",)),
-    (r"\d{8}", ("%Y%m%d",)),
-    (r"[A-Za-z]{3} \d{1,2},? \d{4}", ("%b %d, %Y",)),
-)
-_OTHER_TIMES: Final = (
-    ("", ""),
-    (r" \d{1,2}:\d{2}", " %H:%M"),
-    (r" \d{1,2}:\d{2}:\d{2}", " %H:%M:%S"),
-    (r" \d{1,2}:\d{2} ?[AaPp][Mm]", " %I:%M %p"),
-    (r" \d{1,2}:\d{2}:\d{2} ?[AaPp][Mm]", " %I:%M:%S %p"),
-)
-"""How other products and spreadsheets write dates and times; only to name the right --date-format, never to guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +86,8 @@ class Planner:
         self._customer, self._points, self._order_value, self._operation = (at[field] for field in FIELDS[:4])
         self._reference, self._description, self._reason = (at[field] for field in FIELDS[4:7])
         self._valid_until, self._created_at, self._site, self._key = (at[field] for field in FIELDS[7:])
-        # A file repeats few dates many times; how many are remembered is limited.
-        self._when = lru_cache(maxsize=4096)(self._parse_when)
-        self._instant = lru_cache(maxsize=4096)(self._parse_instant)
-        _check_date_format(grammar.date_format)
+        dates = Dates(grammar.zone, grammar.date_format)
+        self._when, self._instant = dates.when, dates.instant
         self._check_constants(columns)
 
     def plan(self, row: list[str], ordinal: int) -> tuple[str, AddPoints | RedeemPoints | Nothing | Reject]:
@@ -278,43 +253,6 @@ class Planner:
             raise InvalidValue(f"{text!r} has a point where --decimal-comma allows only a comma.")
         return text.replace(",", ".")
 
-    # -- dates -----------------------------------------------------------------------------------------
-
-    # Talon.One writes `unlimited` for never and `immediate` for now.
-
-    def _parse_when(self, text: str) -> When:
-        text = "never" if text.casefold() == "unlimited" else text
-        if self._grammar.date_format and not (text == "never" or text.startswith("+")):
-            text = self._as_iso(text)
-            return parse_when(text, self._grammar.zone, end_of_day=True)
-        try:
-            return parse_when(_closed_up(text), self._grammar.zone, end_of_day=True)
-        except InvalidValue as error:
-            raise _with_date_format(error, text) from None
-
-    def _parse_instant(self, text: str) -> Instant | None:
-        if text.casefold() == "immediate":
-            return None
-        if self._grammar.date_format:
-            return parse_instant(self._as_iso(text), self._grammar.zone)
-        try:
-            return parse_instant(_closed_up(text), self._grammar.zone)
-        except InvalidValue as error:
-            raise _with_date_format(error, text) from None
-
-    def _as_iso(self, text: str) -> str:
-        form = self._grammar.date_format
-        assert form is not None
-        try:
-            moment = datetime.strptime(text, form)  # noqa: DTZ007 - a zone is given to it where it has none
-        except ValueError:
-            raise InvalidValue(f"{text!r} is not a date of the form {form}.") from None
-        if "%Z" in form and moment.tzinfo is None:  # strptime knows the names of its machine's zone and forgets them
-            if not _UTC_AT_THE_END.search(text):
-                raise InvalidValue(f"{text!r} names a time zone that is not UTC.", "Write offsets, with %z.")
-            moment = moment.replace(tzinfo=UTC)
-        return moment.isoformat() if _TIME_DIRECTIVE.search(form) else moment.date().isoformat()
-
     # -- what is wrong with a whole row or file --------------------------------------------------------
 
     def _wrong_width(self, row: list[str]) -> Reject:
@@ -360,31 +298,3 @@ def _no_points(text: str) -> InvalidValue:
     if re.fullmatch(r"[+-]?\d+,0{1,2}", text):
         hint = "--decimal-comma reads numbers like 5,0."
     return InvalidValue(f"{text!r} is not a number of points.", hint)
-
-
-def _closed_up(text: str) -> str:
-    """``2026-03-01 12:00:00 UTC`` and ``... +0100``, as databases write them, in the form of ISO 8601."""
-    match = _SPACED_ZONE.fullmatch(text)
-    return f"{match[1]}{match[3] or 'Z'}" if match else text
-
-
-def _with_date_format(error: InvalidValue, text: str) -> InvalidValue:
-    for date, forms in _OTHER_DATES:
-        for time, directive in _OTHER_TIMES:
-            if re.fullmatch(date + time, text, re.ASCII):
-                named = " or ".join(f"--date-format '{form}{directive}'" for form in forms)
-                return InvalidValue(error.message, f"{named} reads dates like this one.")
-    return error
-
-
-def _check_date_format(form: str | None) -> None:
-    if form is None:
-        return
-    hint = "Write it as Python's strptime has it, for example %d.%m.%Y."
-    if "%" not in form:
-        raise InvalidValue(f"--date-format {form!r} names no part of a date.", hint)
-    try:
-        datetime.strptime("", form)  # noqa: DTZ007 - only the format is of interest
-    except (ValueError, re.error) as error:
-        if "bad directive" in str(error) or "stray %" in str(error) or not isinstance(error, ValueError):
-            raise InvalidValue(f"--date-format {form!r} is no date format.", hint) from None

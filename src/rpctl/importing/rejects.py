@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from rpctl.errors import InvalidFile, OutputExists, OutputLost, StorageFull
-from rpctl.importing.columns import ALIASES, OPTIONS_COLUMN, REJECT_COLUMNS, Columns, is_of_rejects, squeeze
+from rpctl.importing.columns import OPTIONS_COLUMN, REJECT_COLUMNS, Columns, is_of_rejects, squeeze
+from rpctl.importing.products import ALIASES
 from rpctl.importing.reader import DELIMITERS, Source
 
 _ADDED: Final = {squeeze(name) for name in REJECT_COLUMNS}

@@ -60,7 +60,8 @@ def _environment() -> Iterator[Block]:
 
 
 def _csv() -> Iterator[Block]:
-    from rpctl.importing.columns import FIELDS, REJECT_COLUMNS, WITHOUT_COUNTERPART
+    from rpctl.importing.columns import FIELDS, REJECT_COLUMNS
+    from rpctl.importing.products import WITHOUT_COUNTERPART
     from rpctl.importing.reader import DELIMITERS
 
     yield from map(Paragraph, prose.CSV)
@@ -87,8 +88,8 @@ def _csv() -> Iterator[Block]:
 
 
 def _field(field: str) -> Iterator[str]:
-    from rpctl.importing.columns import ALIASES
     from rpctl.importing.plan import ADDING, REDEEMING
+    from rpctl.importing.products import ALIASES
 
     yield prose.FIELDS[field]
     if field == "operation":

@@ -7,7 +7,8 @@ from rpctl.cli.offers import WORDS, Offer
 from rpctl.cli.tree import walk
 from rpctl.config import allowed, settings
 from rpctl.docgen.files import generated
-from rpctl.importing.columns import ALIASES, FIELDS
+from rpctl.importing.columns import FIELDS
+from rpctl.importing.products import ALIASES
 from rpctl.manual import prose
 from rpctl.manual.endings import endings
 from rpctl.render.views import FORMATS

@@ -15,8 +15,9 @@ from rpctl import errors
 from rpctl.cli.tree import walk
 from rpctl.config.settings import VARIABLES
 from rpctl.domain import values
-from rpctl.importing.columns import ALIASES, FIELDS, WITHOUT_COUNTERPART
+from rpctl.importing.columns import FIELDS
 from rpctl.importing.plan import ADDING, REDEEMING
+from rpctl.importing.products import ALIASES, WITHOUT_COUNTERPART
 from rpctl.manual import prose
 from rpctl.manual.blocks import Block, Heading, Lines, Paragraph, Term
 from rpctl.manual.endings import endings

@@ -39,13 +39,14 @@ def list_(ctx: typer.Context) -> View:
 
     $ rpctl imports list
 
-    A run without finishedAt was stopped; the same import command goes on with its file, and so does `rpctl imports
-    resume RUN`.
+    An unfinished run was stopped, or is under way; the same import command goes on with its file, and so does `rpctl
+    imports resume RUN`. A run whose undoing was stopped is undoing, and the same `rpctl imports undo RUN` goes on.
     """
     session: Session = ctx.obj
     columns = [
         Column("run"),
         Column("startedAt", title="started (UTC)", brief=brief_moment),
+        Column("state"),
         Column("finishedAt", title="finished (UTC)", brief=brief_moment),
         Column("undoneAt", title="undone (UTC)", brief=brief_moment),
         Column("file", vital=True),

@@ -210,9 +210,7 @@ def _read(
             )
         grammar = Grammar(options.zone, options.site_code, options.decimal_comma, options.date_format)
         check = Planner(columns, grammar, b"")  # what is wrong with the options is said before a long file is read
-        content = source.content(
-            lambda done: listener.on_progress("reading", done, None), columns.positions.get("key")
-        )
+        content = source.content(lambda done: listener.on_progress("reading", done, None), columns.positions.get("key"))
         yield _Job(source, path, columns, grammar, content, check, target, options, clock, listener)
 
 

@@ -128,8 +128,11 @@ def _dump(document: Document) -> str:
 def _shown(row: tuple[Any, ...]) -> dict[str, Any]:
     run, *moments, report = row
     names = ("startedAt", "finishedAt", "undoBegunAt", "undoneAt")
+    _, finished, undo_begun, undone = (at is not None for at in moments)
+    state = "undone" if undone else "undoing" if undo_begun else "finished" if finished else "unfinished"
     return {
         "run": run,
+        "state": state,
         **{name: None if at is None else format_instant(at) for name, at in zip(names, moments, strict=True)},
         **json.loads(report),
     }

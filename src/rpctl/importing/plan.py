@@ -101,12 +101,12 @@ class Planner:
                 key = self._anew(parse_id(key, "key"))
             elif self._key_from:
                 if empty := [name for at, name in self._key_names.items() if not cells[at].strip()]:
-                    return "", _no_key(
-                        f"{empty[0]} is empty, but --key-from takes the row's key from it. Fill it in and"
-                    )
+                    return "", _no_key(f"{empty[0]} is empty, but --key-from takes the row's key from it. Fill it in.")
                 key = self._anew(self._key_from_cells(cells))
             elif self._of_rejects:
-                return "", _no_key("The row has no key. Give it one, or")
+                return "", _no_key(
+                    "The row has no key. Give it one, or import the rejects with the --key-from of their file."
+                )
             else:
                 key = self.derived_key(ordinal)
             return key, self._change(cells, key)
@@ -290,7 +290,7 @@ class Planner:
 
 def _no_key(what: str) -> Reject:
     # A key other than the one which this row will have in tomorrow's file would count the change twice.
-    return Reject("key_missing", f"{what} import the rejects with the same --key-from.")
+    return Reject("key_missing", what)
 
 
 def _no_points(text: str) -> InvalidValue:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from naive_ledger import DAY
 
 from rpctl.backends.ledger.backend import LedgerBackend, Setting
-from rpctl.backends.ledger.digests import entry_id, key_digest
+from rpctl.backends.ledger.digests import Digests, entry_id
 from rpctl.domain.changes import AddPoints, Change, Customers, RedeemPoints, Reverse
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused
 from rpctl.domain.points import AddedPoints, Entry, Summary
@@ -157,7 +157,7 @@ class KeyedLedger:
         """The outcomes as `NaiveLedger.apply` puts them, each with a look at its entry or None."""
         for change in changes:
             self._keys[self._id(change.key)] = change.key
-        real = [replace(c, entry_id=self._id(c.entry_id)) if isinstance(c, Reverse) else c for c in changes]
+        real = [c._replace(entry_id=self._id(c.entry_id)) if isinstance(c, Reverse) else c for c in changes]
         return [self._outcome(outcome) for outcome in self.backend.apply(real)]
 
     def summary(self, name: str) -> tuple[Any, ...]:
@@ -168,7 +168,7 @@ class KeyedLedger:
         return (summary.customer_id, summary.active_points, tuple(map(self._look, summary.entries())))
 
     def _id(self, key: str) -> str:
-        return entry_id(key_digest(self._secret, key))
+        return entry_id(Digests(self._secret).key(key))
 
     def _outcome(self, outcome: Outcome) -> tuple[Any, ...]:
         if isinstance(outcome, Refused):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from rpctl.domain.changes import Change
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from rpctl.domain.program import Program
     from rpctl.domain.redeem_options import Coupon, Document, RedeemOption
     from rpctl.domain.values import Instant
+
+    Progress = Callable[[Sequence[Outcome]], Document]
+    """The report of an import run as it will be once these outcomes are settled too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,23 @@ class Backend(Protocol):
         With ``all_or_nothing`` nothing at all is written where a change is refused; the outcomes then tell what
         each would have come to, without entries. An order value that earns nothing (`EarnsNothing`) does not
         count as refused in this: nothing is the right amount for it.
+        """
+        ...
+
+    def apply_batches(
+        self,
+        batches: Iterable[Sequence[Change]],
+        *,
+        run: str | None = None,
+        all_or_nothing: bool = False,
+        progress: Progress | None = None,
+    ) -> Iterator[list[Outcome]]:
+        """Applies batch after batch as `apply` does, without entries, and answers with their outcomes in order, a
+        list whenever some are settled; a backend may take the next batch before the one before is settled.
+
+        ``progress`` is called with the outcomes before they are settled, once or more often: what it answers is
+        the run's report, kept together with the changes. With ``all_or_nothing`` the outcomes of the first batch
+        (or part of one) that has a refusal are the last.
         """
         ...
 

@@ -2,17 +2,18 @@
 
 Every change carries a key, and has a canonical form of what was asked for, before factor, default validity or
 clock (``ledger.md`` rule 5): the same key with the same form is the same change, with another form a mistake.
+They are named tuples: a bulk import makes millions, and a frozen dataclass takes four times as long to make.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from rpctl.domain.values import Instant, When
 
-_SEPARATOR = "\x1f"  # no id, key or WHEN can contain it
+# What was asked for is parted by U+001F, which no id, key or WHEN can contain.
 
 
 class Customers(StrEnum):
@@ -23,8 +24,7 @@ class Customers(StrEnum):
     NEW = "new"
 
 
-@dataclass(frozen=True, slots=True)
-class AddPoints:
+class AddPoints(NamedTuple):
     """Points for a customer: exactly one of ``points`` (1 to 2147483647) and ``order_value`` (>= 0).
 
     ``valid_until`` None means the program's default; ``created_at`` None means now.
@@ -46,11 +46,10 @@ class AddPoints:
         """The text whose digest is the fingerprint."""
         amount = str(self.points) if self.order_value is None else f"v{_shortest(self.order_value)}"
         until = self.valid_until.text if self.valid_until else ""
-        return _SEPARATOR.join(("add", self.customer_id, amount, self.reference_id or "", until))
+        return f"add\x1f{self.customer_id}\x1f{amount}\x1f{self.reference_id or ''}\x1f{until}"
 
 
-@dataclass(frozen=True, slots=True)
-class RedeemPoints:
+class RedeemPoints(NamedTuple):
     """Points taken from a customer: exactly one of ``points`` and ``option_id`` (exchange for its coupon)."""
 
     customer_id: str
@@ -66,11 +65,10 @@ class RedeemPoints:
     def canonical(self) -> str:
         """The text whose digest is the fingerprint."""
         amount = str(self.points) if self.option_id is None else f"option {self.option_id}"
-        return _SEPARATOR.join(("redeem", self.customer_id, amount, self.reference_id or "", ""))
+        return f"redeem\x1f{self.customer_id}\x1f{amount}\x1f{self.reference_id or ''}\x1f"
 
 
-@dataclass(frozen=True, slots=True)
-class Reverse:
+class Reverse(NamedTuple):
     """The opposite of an entry, linked to it (``ledger.md`` rule 4)."""
 
     customer_id: str
@@ -81,7 +79,7 @@ class Reverse:
 
     def canonical(self) -> str:
         """The text whose digest is the fingerprint."""
-        return _SEPARATOR.join(("reverse", self.customer_id, self.entry_id, "", ""))
+        return f"reverse\x1f{self.customer_id}\x1f{self.entry_id}\x1f\x1f"
 
 
 Change = AddPoints | RedeemPoints | Reverse

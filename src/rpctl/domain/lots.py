@@ -7,10 +7,10 @@ them. It is the one place that knows that order; a store sorts by `OpenLot`'s ow
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Final
+from typing import Final, Protocol
 
 from rpctl.domain.values import NEVER, Instant
 
@@ -29,39 +29,50 @@ class OpenLot:
 _ORDER: Final = attrgetter("valid_until", "created_at", "position")
 
 
+class LotStore(Protocol):
+    """Where lots lie that an account has not read; ``place`` is the customer's place there."""
+
+    def open_lots(self, place: int) -> Iterable[OpenLot]:
+        """The customer's open lots in their order of use."""
+        ...
+
+    def active_points_of(self, place: int, at: Instant) -> int:
+        """What is active at a moment, without handing over a lot."""
+        ...
+
+
 class Account:
     """What one customer has left, followed through a row of changes.
 
     ``open_points`` is the sum over all open lots, expired ones included; ``no_expiry_before`` a moment up to
-    which none of them expires (a lower bound is enough), so that most questions need no lot at all; ``load``
-    fetches the open lots, in their order of use, when one does; ``active`` may answer the first question of a
-    customer with very many lots without loading them.
+    which none of them expires (a lower bound is enough), so that most questions need no lot at all; ``store``
+    has the open lots when one does (None: there are none but those that are added).
     """
 
-    __slots__ = ("_active", "_load", "_lots", "_touched", "latest_created_at", "no_expiry_before", "open_points")
+    __slots__ = ("_lots", "_place", "_store", "_touched", "latest_created_at", "no_expiry_before", "open_points")
 
     def __init__(
         self,
         open_points: int = 0,
         no_expiry_before: Instant = NEVER,
         latest_created_at: Instant | None = None,
-        load: Callable[[], Iterable[OpenLot]] = tuple,
-        active: Callable[[Instant], int] | None = None,
+        place: int = 0,
+        store: LotStore | None = None,
     ) -> None:
         self.open_points = open_points
         self.no_expiry_before = no_expiry_before
         self.latest_created_at = latest_created_at
-        self._load = load
-        self._active = active
+        self._place = place
+        self._store = store
         self._lots: list[OpenLot] | None = None
-        self._touched: list[OpenLot] = []
+        self._touched: list[OpenLot] | None = None
 
     def active_points(self, at: Instant) -> int:
         """The sum of what is left of the lots with a ``valid_until`` later than ``at``."""
         if at < self.no_expiry_before:
             return self.open_points
-        if self._active is not None and self._lots is None and not self._touched:
-            return self._active(at)
+        if self._store is not None and self._lots is None and not self._touched:
+            return self._store.active_points_of(self._place, at)
         expired = 0
         for lot in self._open_lots():
             if lot.valid_until > at:
@@ -73,18 +84,25 @@ class Account:
         """A new lot."""
         self.open_points += lot.left
         self.no_expiry_before = min(self.no_expiry_before, lot.valid_until)
-        if self._lots is None:
-            self._touched.append(lot)
-        else:
+        if self._lots is not None:
             insort(self._lots, lot, key=_ORDER)
+        elif self._touched is None:
+            self._touched = [lot]
+        else:
+            self._touched.append(lot)
+
+    def stored(self, store: LotStore, place: int) -> None:
+        """Everything so far is in the store by now: lots need not be kept here any more."""
+        self._store, self._place = store, place
+        self._lots = self._touched = None
 
     def redeem(self, points: int, at: Instant) -> list[tuple[OpenLot, int]] | None:
         """Takes ``points`` from the lots valid at ``at``: each lot drawn on and how much, with ``left`` already
         lowered; None, and nothing taken, where they do not suffice."""
         if self.active_points(at) < points:
             return None
-        if self._lots is None and not self._touched:
-            return self._redeem_unread(points, at)
+        if self._store is not None and self._lots is None and not self._touched:
+            return self._redeem_unread(points, at, self._store)
         lots = self._open_lots()
         first = bisect_right(lots, at, key=attrgetter("valid_until"))
         draws: list[tuple[OpenLot, int]] = []
@@ -101,11 +119,11 @@ class Account:
         self.open_points -= points
         return draws
 
-    def _redeem_unread(self, points: int, at: Instant) -> list[tuple[OpenLot, int]]:
+    def _redeem_unread(self, points: int, at: Instant, store: LotStore) -> list[tuple[OpenLot, int]]:
         """The same, reading no more lots than are drawn on: a customer may have very many."""
         draws: list[tuple[OpenLot, int]] = []
         wanted = points
-        for lot in self._load():
+        for lot in store.open_lots(self._place):
             if lot.valid_until <= at:
                 continue
             take = min(lot.left, wanted)
@@ -131,7 +149,9 @@ class Account:
 
     def _open_lots(self) -> list[OpenLot]:
         if self._lots is None:
-            own = {lot.position for lot in self._touched}  # the store has them as they were, or saved already
-            read = (lot for lot in self._load() if lot.position not in own)
-            self._lots = sorted([*read, *(lot for lot in self._touched if lot.left)], key=_ORDER)
+            touched = self._touched or []
+            own = {lot.position for lot in touched}  # the store has them as they were, or saved already
+            stored = self._store.open_lots(self._place) if self._store is not None else ()
+            read = (lot for lot in stored if lot.position not in own)
+            self._lots = sorted([*read, *(lot for lot in touched if lot.left)], key=_ORDER)
         return self._lots

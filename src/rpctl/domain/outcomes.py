@@ -9,8 +9,7 @@ from rpctl.domain.points import Entry
 from rpctl.errors import RpctlError
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """The change is in. ``entry`` is None where the caller asked for none; ``created_customer`` tells that the
     customer did not exist before; ``short`` is how many points of the reversed entry could not be reversed."""
 

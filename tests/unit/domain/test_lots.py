@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import permutations
 
 import pytest
@@ -23,8 +23,26 @@ def taken(draws: list[tuple[OpenLot, int]] | None) -> list[tuple[int, int]] | No
     return None if draws is None else [(lot.position, points) for lot, points in draws]
 
 
-def unread() -> Iterable[OpenLot]:
-    raise AssertionError("The lots were read before they were needed.")
+class Store:
+    """Lots as a ledger would have them; counts which were read."""
+
+    def __init__(self, *lots: OpenLot, active: dict[int, int] | None = None, readable: bool = True) -> None:
+        self.lots = lots
+        self.active = active or {}
+        self.readable = readable
+        self.read: list[int] = []
+
+    def open_lots(self, place: int) -> Iterator[OpenLot]:
+        assert self.readable, "The lots were read before they were needed."
+        for lot in self.lots:
+            self.read.append(lot.position)
+            yield OpenLot(lot.valid_until, lot.created_at, lot.position, lot.left)
+
+    def active_points_of(self, place: int, at: int) -> int:
+        return self.active[at]
+
+
+UNREAD = Store(readable=False)
 
 
 # valid_until, created_at, position, left; in the order in which redemptions use them
@@ -49,7 +67,7 @@ def test_the_earliest_expiry_is_used_first_then_the_oldest_then_the_first_record
 def test_the_order_does_not_depend_on_whether_lots_were_read_or_added() -> None:
     for read, added, late in permutations([OpenLot(30, 0, 1, 5), OpenLot(20, 0, 2, 5), OpenLot(40, 0, 3, 5)]):
         lots = [OpenLot(lot.valid_until, lot.created_at, lot.position, lot.left) for lot in (read, added, late)]
-        made = Account(5, 20, 0, load=lambda lots=lots: [lots[0]])
+        made = Account(5, 20, 0, store=Store(lots[0]))
         made.add(lots[1])
         assert made.active_points(20) == sum(lot.left for lot in lots[:2] if lot.valid_until > 20)
         made.add(lots[2])
@@ -103,37 +121,32 @@ def test_taking_back_takes_all_that_is_left_and_valid(position: int, at: int, ex
 
 
 def test_lots_are_not_read_to_add_nor_to_ask_before_anything_expires() -> None:
-    made = Account(100, no_expiry_before=50, latest_created_at=3, load=unread)
+    made = Account(100, no_expiry_before=50, latest_created_at=3, store=UNREAD)
     assert made.active_points(49) == 100
     made.add(OpenLot(40, 5, 9, 10))
     assert (made.open_points, made.no_expiry_before, made.active_points(39)) == (110, 40, 110)
 
 
 def test_lots_are_not_read_to_refuse_what_exceeds_everything() -> None:
-    assert Account(100, no_expiry_before=50, load=unread).redeem(101, at=49) is None
+    assert Account(100, no_expiry_before=50, store=UNREAD).redeem(101, at=49) is None
 
 
 def test_the_store_may_sum_what_is_active_without_lots_being_read() -> None:
-    made = Account(100, no_expiry_before=50, load=unread, active={60: 30}.__getitem__)
+    made = Account(100, no_expiry_before=50, store=Store(active={60: 30}, readable=False))
     assert made.active_points(60) == 30
     assert made.redeem(31, at=60) is None
 
 
 def test_the_store_is_not_asked_for_a_sum_once_it_does_not_know_everything() -> None:
-    made = Account(10, 50, 0, load=lambda: [OpenLot(50, 0, 1, 10)], active=lambda at: 1 // 0)
+    made = Account(10, 50, 0, store=Store(OpenLot(50, 0, 1, 10)))
     made.add(OpenLot(70, 0, 2, 5))
     assert made.active_points(60) == 5
 
 
 def test_a_first_redemption_reads_no_more_lots_than_it_uses_and_the_next_reads_them_all_once() -> None:
-    reads: list[int] = []
-
-    def load() -> Iterator[OpenLot]:
-        for position in (1, 2, 3, 4):
-            reads.append(position)
-            yield OpenLot(50, 0, position, 10)
-
-    made = Account(40, 50, 0, load)
+    store = Store(*(OpenLot(50, 0, position, 10) for position in (1, 2, 3, 4)))
+    reads = store.read
+    made = Account(40, 50, 0, store=store)
     assert [(lot.position, points) for lot, points in made.redeem(15, at=0) or ()] == [(1, 10), (2, 5)]
     assert reads == [1, 2]
     assert [(lot.position, points) for lot, points in made.redeem(6, at=0) or ()] == [(2, 5), (3, 1)]
@@ -143,14 +156,14 @@ def test_a_first_redemption_reads_no_more_lots_than_it_uses_and_the_next_reads_t
 
 
 def test_a_first_redemption_passes_over_what_has_expired() -> None:
-    made = Account(20, 50, 0, load=lambda: iter([OpenLot(50, 0, 1, 10), OpenLot(60, 0, 2, 10)]))
+    made = Account(20, 50, 0, store=Store(OpenLot(50, 0, 1, 10), OpenLot(60, 0, 2, 10), active={50: 10}))
     assert [(lot.position, points) for lot, points in made.redeem(4, at=50) or ()] == [(2, 4)]
     assert made.active_points(50) == 6
 
 
 def test_a_lot_that_was_saved_before_the_others_are_read_counts_once() -> None:
     new = OpenLot(20, 0, 2, 30)
-    made = Account(10, 50, 0, load=lambda: [OpenLot(50, 0, 1, 10), OpenLot(20, 0, 2, 30)])
+    made = Account(10, 50, 0, store=Store(OpenLot(50, 0, 1, 10), OpenLot(20, 0, 2, 30)))
     made.add(new)
     assert made.active_points(20) == 10
     assert taken(made.redeem(40, at=0)) == [(2, 30), (1, 10)]
@@ -162,5 +175,5 @@ def test_of_lots_that_are_read_for_it_a_redemption_uses_none_that_has_expired(
     at: int, expected: list[tuple[int, int]] | None
 ) -> None:
     lots = [OpenLot(50, 0, 1, 10), OpenLot(60, 0, 2, 20)]
-    made = Account(30, 50, 0, load=lambda: lots, active={50: 20, 60: 0}.__getitem__)
+    made = Account(30, 50, 0, store=Store(*lots, active={50: 20, 60: 0}))
     assert taken(made.redeem(12, at)) == expected

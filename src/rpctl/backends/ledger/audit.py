@@ -336,7 +336,7 @@ class _Living:
 
 
 def _is_whole(row: EntryRow) -> bool:
-    needed: tuple[object, ...] = (row.points, row.created_at, row.balance_after, row.salt)
+    needed: tuple[object, ...] = (row.points, row.created_at, row.balance_after, row.salt, row.origin, row.recorded_at)
     if row.kind == ADDED:
         needed += (row.valid_until, row.remaining)
     return row.kind in (ADDED, REDEEMED) and None not in needed
@@ -357,6 +357,8 @@ def _shown(moment: Instant) -> str:
 def _digest(customer_id: str, row: EntryRow) -> bytes:
     return entry_digest(
         row.salt,
+        row.key,
+        row.fingerprint,
         customer_id,
         row.seq,
         row.kind,
@@ -372,6 +374,4 @@ def _digest(customer_id: str, row: EntryRow) -> bytes:
         row.reverses,
         row.origin,
         row.recorded_at,
-        row.key,
-        row.fingerprint,
     )

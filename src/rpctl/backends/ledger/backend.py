@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpctl.backends.ledger.audit import Audit
     from rpctl.backends.ledger.sql.books import Books
     from rpctl.backends.ledger.sql.catalog import Catalog
-    from rpctl.backends.port import Tombstone
+    from rpctl.backends.port import Progress, Tombstone
     from rpctl.domain.changes import Change
     from rpctl.domain.outcomes import Outcome
     from rpctl.domain.points import Summary
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _CODE_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that is taken for another when read aloud
 _CODE_LENGTH: Final = 10
+_BULK_ROWS: Final = 1_000  # a batch of fewer is stored sooner than the way for many is prepared
 
 
 def coupon_code() -> str:
@@ -76,8 +77,8 @@ class LedgerBackend(LedgerRuns):
         try:
             with store.transaction(write=True):
                 origin = store.origin(self.setting.who, self.setting.version, run)
-                booking = Booking(store, catalog, changes, self.setting.clock(), origin, sources)
-                decided = [booking.book(change) for change in changes]
+                booking = Booking(store, catalog, self.setting.clock(), origin, sources)
+                decided = booking.book(changes)
                 refused = (outcome.error for outcome, _ in decided if isinstance(outcome, Refused))
                 if all_or_nothing and not all(isinstance(error, EarnsNothing) for error in refused):
                     raise _RollBack
@@ -88,15 +89,44 @@ class LedgerBackend(LedgerRuns):
             pass  # what is left to tell is who was refused
         return [outcome for outcome, _ in decided]
 
+    def apply_batches(
+        self,
+        batches: Iterable[Sequence[Change]],
+        *,
+        run: str | None = None,
+        all_or_nothing: bool = False,
+        progress: Progress | None = None,
+    ) -> Iterator[list[Outcome]]:
+        """See the port. A first batch of few changes is taken to be one of many such, each a plain transaction."""
+        from itertools import chain
+
+        batches = iter(batches)
+        first = next(batches, ())
+        if len(first) >= _BULK_ROWS:
+            from rpctl.backends.ledger.bulk import Bulk
+
+            store, _ = self.tables(write=True, make=any(map(_can_create, first)))
+            yield from Bulk(store, self.setting, run, progress).apply(
+                chain([first], batches), all_or_nothing=all_or_nothing
+            )
+            return
+        for changes in chain([first], batches):
+            outcomes = self.apply(changes, run=run, entries=False, all_or_nothing=all_or_nothing)
+            if progress is not None and run is not None:
+                self.save_run(run, progress(outcomes), None)
+            yield outcomes
+
     def _with_entry(self, outcome: Outcome, seq: int | None) -> Outcome:
         from dataclasses import replace
 
         from rpctl.domain.outcomes import AlreadyApplied, Applied
 
-        if seq is not None and isinstance(outcome, Applied | AlreadyApplied):
-            store, _ = self.tables()
-            return replace(outcome, entry=store.entry(seq))
-        return outcome
+        if seq is None:
+            return outcome
+        store, _ = self.tables()
+        if isinstance(outcome, Applied):
+            return outcome._replace(entry=store.entry(seq))
+        return replace(outcome, entry=store.entry(seq)) if isinstance(outcome, AlreadyApplied) else outcome
 
     @contextmanager
     def rehearsal(self) -> Iterator[LedgerBackend]:

@@ -7,11 +7,11 @@ domain's; this module joins them to what is stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-from rpctl.backends.ledger.digests import SALT_SIZE, entry_digest, fingerprint, key_digest
+from rpctl.backends.ledger.digests import SALT_SIZE, Digests, entry_digest
 from rpctl.backends.ledger.sql.books import Books, CustomerRow, KnownKey
 from rpctl.backends.ledger.sql.catalog import Catalog
 from rpctl.backends.ledger.sql.entries import ADDED, REDEEMED, EntryRow
@@ -37,6 +37,13 @@ from rpctl.errors import (
     RpctlError,
 )
 
+if TYPE_CHECKING:
+    from rpctl.backends.ledger.sql.staging import Stage
+
+
+_MOST_CARRIED: Final = 120_000
+"""Accounts that are kept from one booking to the next: some 40 MB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:
@@ -46,59 +53,59 @@ class Sources:
     coupon_code: Callable[[], str]
 
 
-@dataclass(slots=True)
-class _New:
-    """An entry decided on: what differs from kind to kind. Its place, digests and origin are added on booking."""
-
-    kind: int
-    points: int
-    created_at: Instant
-    balance_after: int
-    valid_until: Instant | None = None
-    reverses: int | None = None
-    reference_id: str | None = None
-    site_code: str | None = None
-
-
 class Booking:
-    """One batch. Call `book` for each change in order, then `flush`, all inside one write transaction."""
+    """What one write transaction comes to: `book`, as often as there are changes, then `flush`.
+
+    A booking may also be made before its transaction begins, ``after`` another one that is being stored meanwhile
+    and whose rows ``books`` need not see yet: as long as nobody else changes the ledger, it comes to the same.
+    What it decided is then laid out on a stage: `fill` after every `book`, `fill_up` at the end.
+    """
 
     def __init__(
-        self, books: Books, catalog: Catalog, changes: Sequence[Change], now: Instant, origin: int, sources: Sources
+        self,
+        books: Books,
+        catalog: Catalog,
+        now: Instant,
+        origin: int,
+        sources: Sources,
+        after: Booking | None = None,
     ) -> None:
         self._books = books
         self._catalog = catalog
         self._now = now
         self._origin = origin
         self._sources = sources
-        self._secret = books.secret()
-        self._keys = {change.key: key_digest(self._secret, change.key) for change in changes}
-        self._known = books.known_keys(list(self._keys.values()))
-        self._customers = books.customers_by_id({change.customer_id for change in changes})
-        self._programs: dict[str, Program] = {}
-        salts = sources.random_bytes(SALT_SIZE * len(changes))
-        self._salts = (salts[at : at + SALT_SIZE] for at in range(0, len(salts), SALT_SIZE))
-        self._next_seq = books.next_seq("entries")
-        self._next_customer = books.next_seq("customers")
+        self._digests: Digests = after._digests if after else Digests(books.secret())
+        self._known: dict[bytes, KnownKey] = {}
+        self._recorded: dict[bytes, tuple[int, bytes]] = {}  # place and fingerprint of what this booking made
+        self._recorded_before = after._recorded if after else {}
+        self._customers: dict[str, CustomerRow] = after._carried() if after else {}
+        self._programs: dict[str, Program] = after._programs if after else {}
+        self._salts: Iterator[bytes] = iter(())
+        self._next_seq: int = after._next_seq if after else books.next_seq("entries")
+        self._next_customer: int = after._next_customer if after else books.next_seq("customers")
         self._rows: dict[int, list[Any]] = {}
-        self._lots: dict[int, OpenLot] = {}
+        self._drawn: dict[int, OpenLot] = {}
         self._allocations: list[tuple[int, int, int]] = []
         self._coupons: list[tuple[Any, ...]] = []
         self._touched: dict[int, CustomerRow] = {}
 
-    def book(self, change: Change) -> tuple[Outcome, int | None]:
-        """Decides one change: its outcome (without the entry) and the place of the entry it made or had made."""
-        known = self._known.get(self._keys[change.key])
-        try:
-            if known:
-                return self._repeated(change, known), known.seq
-            if isinstance(change, AddPoints):
-                return self._add(change)
-            if isinstance(change, RedeemPoints):
-                return self._exchange(change) if change.option_id is not None else self._redeem(change)
-            return self._reverse(change)
-        except RpctlError as error:
-            return Refused(error), None
+    def book(self, changes: Sequence[Change], *, keys_are_new: bool = False) -> list[tuple[Outcome, int | None]]:
+        """Decides every change in order: its outcome (without the entry) and the place of the entry it made or had
+        made. ``keys_are_new``: not to be looked up; if one is in all the same, the rows cannot be stored."""
+        keys = [self._digests.key(change.key) for change in changes]
+        if not keys_are_new:
+            self._known |= self._books.known_keys([key for key in keys if key not in self._recorded])
+        unread = {change.customer_id for change in changes}.difference(self._customers)
+        self._customers.update(self._books.customers_by_id(unread))
+        salts = self._sources.random_bytes(SALT_SIZE * len(changes))
+        self._salts = (salts[at : at + SALT_SIZE] for at in range(0, len(salts), SALT_SIZE))
+        return [self._decide(change, key) for change, key in zip(changes, keys, strict=True)]
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a key that was looked up was in before."""
+        return bool(self._known)
 
     def flush(self) -> None:
         """Writes what was decided since the last flush."""
@@ -107,40 +114,88 @@ class Booking:
         self._books.insert_customers(new)
         for customer in new:
             customer.is_new = False
-        for position, lot in self._lots.items():
-            if position in self._rows:
-                self._rows[position][_REMAINING] = lot.left
-        self._books.insert_entries(self._rows.values())
-        self._books.save_remaining(lot for position, lot in self._lots.items() if position not in self._rows)
+        elsewhere = self._settle_lots()
+        self._books.insert_booked(self._rows.values(), self._origin, self._now)
+        self._books.save_remaining(elsewhere)
         self._books.insert_allocations(self._allocations)
         self._books.save_accounts(touched)
         self._catalog.insert_coupons(self._coupons)
-        self._rows, self._lots, self._allocations, self._coupons, self._touched = {}, {}, [], [], {}
+        self._rows, self._drawn, self._allocations, self._coupons, self._touched = {}, {}, [], [], {}
+
+    def fill(self, stage: Stage) -> None:
+        """Lays out the entries that were decided on since the last time."""
+        elsewhere = self._settle_lots()
+        stage.add_entries(self._rows.values(), self._allocations)
+        self._rows, self._allocations = {}, []
+        self._drawn = {lot.position: lot for lot in elsewhere}
+
+    def fill_up(self, stage: Stage) -> None:
+        """Lays out the rest: what became of customers and of lots that are stored or laid out already."""
+        assert not self._coupons  # an exchange is stored by `flush`
+        stage.add_states(self._touched.values(), self._drawn.values())
+        self._drawn = {}
+
+    def is_stored(self, then: Booking | None) -> None:
+        """Its rows are in the ledger by now: accounts can let go of their lots, but for those that the booking
+        ``then`` goes on with."""
+        others = then._touched if then else {}
+        for seq, customer in self._touched.items():
+            if seq not in others:
+                customer.account.stored(self._books, seq)
+
+    def _carried(self) -> dict[str, CustomerRow]:
+        if len(self._customers) <= _MOST_CARRIED:
+            return self._customers
+        return {customer.customer_id: customer for customer in self._touched.values()}
+
+    def _settle_lots(self) -> list[OpenLot]:
+        """Tells the rows at hand what is left of them; what else was drawn on is answered."""
+        elsewhere = []
+        for position, lot in self._drawn.items():
+            if position in self._rows:
+                self._rows[position][_REMAINING] = lot.left
+            else:
+                elsewhere.append(lot)
+        return elsewhere
 
     # -- the rules -------------------------------------------------------------------------------------
 
-    def _repeated(self, change: Change, known: KnownKey) -> Outcome:
+    def _decide(self, change: Change, key: bytes) -> tuple[Outcome, int | None]:
+        try:
+            if key in self._known or key in self._recorded or key in self._recorded_before:
+                return self._repeated(change, key)
+            if isinstance(change, AddPoints):
+                return self._add(change, key)
+            if isinstance(change, RedeemPoints):
+                return self._redeem(change, key) if change.option_id is None else self._exchange(change, key)
+            return self._reverse(change, key)
+        except RpctlError as error:
+            return Refused(error.with_traceback(None)), None
+
+    def _repeated(self, change: Change, key: bytes) -> tuple[Outcome, int]:
+        if made := self._recorded.get(key) or self._recorded_before.get(key):
+            known = KnownKey(*made, erased=False)
+        else:
+            known = self._known[key]
         if known.erased:
             raise CustomerDeleted("The key belongs to a change of a customer who was deleted since.")
-        if known.fingerprint != fingerprint(self._secret, change.canonical()):
+        if known.fingerprint != self._digests.asked(change.canonical()):
             raise KeyReused(f"The key {change.key!r} belongs to another change.", key=change.key)
-        return AlreadyApplied(recorded=known.recorded)
+        return AlreadyApplied(recorded=known.recorded), known.seq
 
-    def _add(self, change: AddPoints) -> tuple[Outcome, int]:
+    def _add(self, change: AddPoints, key: bytes) -> tuple[Outcome, int]:
         customer = self._customers.get(change.customer_id)
-        if customer is None and change.customers is Customers.EXISTING:
-            raise _unknown(change.customer_id)
-        if customer is not None and change.customers is Customers.NEW:
-            raise CustomerExists(f"Customer {change.customer_id} exists.", customerId=change.customer_id)
-        program = self._program(change.site_code)
+        is_new = customer is None
+        if change.customers is not Customers.ANY:
+            _check_existence(change, exists=not is_new)
+        program = self._programs.get(change.site_code) or self._program(change.site_code)
         if not program.enabled:
             raise ProgramDisabled(f"The reward program of site {change.site_code} is disabled.")
-        if change.order_value is not None:
+        points = change.points
+        if points is None:
+            assert change.order_value is not None
             points = program.points_for(change.order_value)
-        else:
-            assert change.points is not None
-            points = change.points
-        account = customer.account if customer else Account()
+        account = Account() if customer is None else customer.account
         created_at = self._created_at(change.created_at, account)
         until = change.valid_until
         valid_until = until.resolve(created_at) if until else program.default_validity(created_at)
@@ -150,16 +205,15 @@ class Booking:
                 f"({format_instant(created_at)}).",
                 "Name a later end; points that were valid in the past need a createdAt in the past too.",
             )
-        is_new = customer is None
         if customer is None:
             customer = self._new_customer(change.customer_id, account)
-        account.add(self._lot(valid_until, created_at, points))
-        new = _New(ADDED, points, created_at, account.active_points(created_at), valid_until)
-        new.reference_id, new.site_code = change.reference_id, change.site_code
-        seq = self._record(customer, change, new)
-        return Applied(points, created_customer=is_new, expired_on_arrival=valid_until <= self._now), seq
+        account.add(OpenLot(valid_until, created_at, self._next_seq, points))
+        seq = self._record(
+            customer, change, key, ADDED, points, created_at, valid_until, None, change.reference_id, change.site_code
+        )
+        return Applied(points, None, is_new, valid_until <= self._now), seq
 
-    def _redeem(self, change: RedeemPoints, points: int | None = None) -> tuple[Outcome, int]:
+    def _redeem(self, change: RedeemPoints, key: bytes, points: int | None = None) -> tuple[Outcome, int]:
         points = change.points if points is None else points
         assert points is not None
         customer = self._customer(change.customer_id)
@@ -174,23 +228,24 @@ class Booking:
                 requested=points,
                 available=available,
             )
-        new = _New(REDEEMED, points, created_at, account.active_points(created_at))
-        new.reference_id, new.site_code = change.reference_id, change.site_code
-        seq = self._record(customer, change, new, draws)
+        self._draw(draws)
+        seq = self._record(
+            customer, change, key, REDEEMED, points, created_at, None, None, change.reference_id, change.site_code
+        )
         return Applied(points), seq
 
-    def _exchange(self, change: RedeemPoints) -> tuple[Outcome, int]:
+    def _exchange(self, change: RedeemPoints, key: bytes) -> tuple[Outcome, int]:
         assert change.option_id is not None
         option = self._catalog.option(change.option_id)
         check_exchangeable(option, change.customer_id, self._now)
         prefix = self._program(change.site_code).code_prefix
-        outcome, seq = self._redeem(change, option.points)
+        outcome, seq = self._redeem(change, key, option.points)
         code = self._sources.coupon_code()
         coupon = issue(option, change.customer_id, f"{prefix}-{code}" if prefix else code)
         self._coupons.append((coupon.code, seq, option.id, self._now, coupon.document))
         return outcome, seq
 
-    def _reverse(self, change: Reverse) -> tuple[Outcome, int]:
+    def _reverse(self, change: Reverse, key: bytes) -> tuple[Outcome, int]:
         self.flush()  # what the batch made so far may be what is reversed
         customer = self._customer(change.customer_id)
         entry = self._books.find_entry(customer.seq, change.entry_id)
@@ -205,12 +260,12 @@ class Booking:
                 f"Entry {change.entry_id} was reversed before, by entry {row.entry_id}.", entryId=row.entry_id
             )
         return (
-            self._take_back(change, customer, entry)
+            self._take_back(change, key, customer, entry)
             if entry.kind == ADDED
-            else self._give_back(change, customer, entry)
+            else self._give_back(change, key, customer, entry)
         )
 
-    def _take_back(self, change: Reverse, customer: CustomerRow, lot: EntryRow) -> tuple[Outcome, int]:
+    def _take_back(self, change: Reverse, key: bytes, customer: CustomerRow, lot: EntryRow) -> tuple[Outcome, int]:
         account = customer.account
         created_at = self._created_at(None, account)
         draw = account.take_back(lot.seq, created_at)
@@ -219,10 +274,13 @@ class Booking:
             why = "spent" if lot.remaining == 0 else "expired"
             raise NothingToReverse(f"Nothing is left of entry {change.entry_id}: its points are {why}.", reason=why)
         taken = draw[1]
-        new = _New(REDEEMED, taken, created_at, account.active_points(created_at), reverses=lot.seq)
-        return Applied(taken, short=lot.points - taken), self._record(customer, change, new, [draw])
+        self._draw([draw])
+        seq = self._record(customer, change, key, REDEEMED, taken, created_at, reverses=lot.seq)
+        return Applied(taken, short=lot.points - taken), seq
 
-    def _give_back(self, change: Reverse, customer: CustomerRow, redemption: EntryRow) -> tuple[Outcome, int]:
+    def _give_back(
+        self, change: Reverse, key: bytes, customer: CustomerRow, redemption: EntryRow
+    ) -> tuple[Outcome, int]:
         if code := self._catalog.coupon_code(redemption.seq):
             raise CouponIssued(f"Entry {change.entry_id} paid for the coupon {code}.", couponCode=code)
         account = customer.account
@@ -234,10 +292,10 @@ class Booking:
                 "To give points all the same, use `rpctl points add`.",
                 reason="expired",
             )
-        account.add(self._lot(valid_until, created_at, redemption.points))
-        balance = account.active_points(created_at)
-        new = _New(ADDED, redemption.points, created_at, balance, valid_until, reverses=redemption.seq)
-        return Applied(redemption.points), self._record(customer, change, new)
+        account.add(OpenLot(valid_until, created_at, self._next_seq, redemption.points))
+        points = redemption.points
+        seq = self._record(customer, change, key, ADDED, points, created_at, valid_until, redemption.seq)
+        return Applied(points), seq
 
     # -- what they need --------------------------------------------------------------------------------
 
@@ -267,61 +325,65 @@ class Booking:
             self._programs[site_code] = self._catalog.program(site_code)
         return self._programs[site_code]
 
-    def _lot(self, valid_until: Instant, created_at: Instant, points: int) -> OpenLot:
-        lot = OpenLot(valid_until, created_at, self._next_seq, points)
-        self._lots[lot.position] = lot
-        return lot
-
-    def _record(
-        self, customer: CustomerRow, change: Change, new: _New, draws: Sequence[tuple[OpenLot, int]] = ()
-    ) -> int:
-        seq = self._next_seq
-        self._next_seq += 1
-        account = customer.account
-        account.latest_created_at = max(new.created_at, account.latest_created_at or new.created_at)
-        self._touched[customer.seq] = customer
+    def _draw(self, draws: Sequence[tuple[OpenLot, int]]) -> None:
+        """The entry that is recorded next takes these points from these lots."""
         for lot, points in draws:
-            self._lots[lot.position] = lot
-            self._allocations.append((seq, lot.position, points))
-        key = self._keys[change.key]
-        asked = fingerprint(self._secret, change.canonical())
+            self._drawn[lot.position] = lot
+            self._allocations.append((self._next_seq, lot.position, points))
+
+    def _record(  # noqa: PLR0913, PLR0917 - they are what differs from kind to kind
+        self,
+        customer: CustomerRow,
+        change: Change,
+        key: bytes,
+        kind: int,
+        points: int,
+        created_at: Instant,
+        valid_until: Instant | None = None,
+        reverses: int | None = None,
+        reference_id: str | None = None,
+        site_code: str | None = None,
+    ) -> int:
+        self._next_seq = (seq := self._next_seq) + 1
+        account = customer.account
+        latest = account.latest_created_at
+        if latest is None or created_at > latest:
+            account.latest_created_at = created_at
+        self._touched[customer.seq] = customer
+        balance = account.active_points(created_at)
+        asked = self._digests.asked(change.canonical())
         salt = next(self._salts)
-        row: list[Any] = [
-            seq,
-            customer.seq,
-            new.kind,
-            new.points,
-            new.created_at,
-            new.valid_until,
-            new.points if new.kind == ADDED else None,
-            new.balance_after,
-            None,
-            new.reference_id,
-            change.description,
-            change.reason,
-            new.site_code,
-            new.reverses,
-            self._origin,
-            self._now,
-            key,
-            asked,
-            salt,
-        ]
-        row.append(digest_of(customer.customer_id, row))
-        self._rows[seq] = row
-        self._known[key] = KnownKey(seq, asked, erased=False)
+        digest = entry_digest(
+            salt, key, asked, customer.customer_id, seq, kind, points, created_at, valid_until, balance, None,
+            reference_id, change.description, change.reason, site_code, reverses, self._origin, self._now,
+        )  # fmt: skip
+        self._rows[seq] = [
+            seq, customer.seq, kind, points, created_at, valid_until, points if kind == ADDED else None, balance,
+            reference_id, change.description, change.reason, site_code, reverses, key + asked + salt + digest,
+        ]  # fmt: skip
+        self._recorded[key] = seq, asked
         return seq
 
 
-_REMAINING = EntryRow._fields.index("remaining")
-_CUSTOMER = EntryRow._fields.index("customer")
-_SALT = EntryRow._fields.index("salt")
+_REMAINING: Final = 6
+"""Where what is left of a lot stands among the columns that a booking decides (`Books.insert_booked`)."""
 
 
 def digest_of(customer_id: str, row: Sequence[Any]) -> bytes:
-    """The digest of an entry: of all its columns up to the salt, but for what changes; the customer by name."""
-    fixed = [field for at, field in enumerate(row[:_SALT]) if at not in (_CUSTOMER, _REMAINING)]
-    return entry_digest(row[_SALT], customer_id, *fixed)
+    """The digest of an entry, given its columns up to the salt: of all but what changes; the customer by name."""
+    (seq, _, kind, points, created_at, valid_until, _, balance_after, own_id, reference_id, description, reason,
+     site_code, reverses, origin, recorded_at, key, asked, salt) = row[:19]  # fmt: skip
+    return entry_digest(
+        salt, key, asked, customer_id, seq, kind, points, created_at, valid_until, balance_after, own_id, reference_id,
+        description, reason, site_code, reverses, origin, recorded_at,
+    )  # fmt: skip
+
+
+def _check_existence(change: AddPoints, *, exists: bool) -> None:
+    if exists and change.customers is Customers.NEW:
+        raise CustomerExists(f"Customer {change.customer_id} exists.", customerId=change.customer_id)
+    if not exists and change.customers is Customers.EXISTING:
+        raise _unknown(change.customer_id)
 
 
 def _unknown(customer_id: str) -> CustomerNotFound:

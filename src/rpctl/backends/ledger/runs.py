@@ -35,6 +35,8 @@ class LedgerRuns(ABC):
         """See `ImportRuns`."""
         from rpctl.backends.ledger.claims import claim
 
+        if faults.exists(self.path):
+            self.tables(write=True, make=False)  # beside what is no ledger, or cannot be written, nothing is made
         return claim(self.path, content, wait=wait)
 
     def start_run(

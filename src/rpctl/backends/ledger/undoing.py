@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rpctl.backends.ledger.booking import digest_of
-from rpctl.backends.ledger.digests import SALT_SIZE, entry_id, fingerprint, key_digest
+from rpctl.backends.ledger.digests import SALT_SIZE, Digests, entry_id
 from rpctl.backends.ledger.sql import undo as sql
 from rpctl.backends.ledger.sql.books import Books, CustomerRow
 from rpctl.backends.ledger.sql.entries import ADDED, REDEEMED, EntryRow
@@ -50,7 +50,7 @@ class Undoing:
         self._origin = origin
         self._now = now
         self._random_bytes = random_bytes
-        self._secret = books.secret()
+        self._digests = Digests(books.secret())
         self._next_seq = books.next_seq("entries")
         self._customers: dict[int, _Customer] = {}
         self._rows: dict[int, list[Any]] = {}
@@ -66,7 +66,7 @@ class Undoing:
             return None
         start = max(first, below - _SPAN)
         found = sql.entries(connection, self._run, start, below, BATCH_ENTRIES)
-        keys = {row.seq: key_digest(self._secret, self._change(row).key) for row in found}
+        keys = {row.seq: self._digests.key(self._change(row).key) for row in found}
         known = self._books.known_keys(list(keys.values()))
         for row in found:
             if keys[row.seq] not in known:  # else somebody made a key of their own just like it
@@ -154,7 +154,7 @@ class Undoing:
         fields: list[Any] = [
             seq, customer.row.seq, kind, points, customer.at, valid_until, points if kind == ADDED else None,
             customer.active, None, None, change.description, None, None, row.seq, self._origin, self._now, key,
-            fingerprint(self._secret, change.canonical()), self._random_bytes(SALT_SIZE),
+            self._digests.asked(change.canonical()), self._random_bytes(SALT_SIZE),
         ]  # fmt: skip
         fields.append(digest_of(row.customer_id, fields))
         self._rows[seq] = fields

@@ -52,11 +52,11 @@ class Balances:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def active_points_of(self, seq: int, at: Instant) -> int:
+    def active_points_of(self, place: int, at: Instant) -> int:
         """The same for a customer by place."""
         row = self.connection.execute(
             f"SELECT {_ACTIVE} FROM customers c WHERE c.seq = :seq",
-            {"at": at, "seq": seq},
+            {"at": at, "seq": place},
         ).fetchone()
         return int(row[0])
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rpctl.backends.ledger.digests import digests_of
 from rpctl.backends.ledger.sql.entries import COLUMNS, ERASED, Entries, EntryRow
 from rpctl.backends.ledger.sql.file import patience
 from rpctl.domain.lots import Account, OpenLot
@@ -17,6 +18,14 @@ from rpctl.errors import RunNotFound
 _LOG_PATIENCE_MS: Final = 1000
 _PARAMETERS: Final = 900  # how many values one statement takes at most: below every SQLite's own limit
 _INSERT: Final = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(EntryRow._fields))})"
+
+BOOKED: Final = (
+    "seq, customer, kind, points, created_at, valid_until, remaining, balance_after, reference_id, description, reason,"
+    " site_code, reverses"
+)
+"""The columns of an entry that a booking decides, one by one."""
+
+DIGESTS: Final = "key, fingerprint, salt, digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +100,16 @@ class Books(Entries):
                 f" WHERE customer_id IN ({marks})"
             )
             for seq, customer_id, latest, open_points, no_expiry_before in self.connection.execute(sql, some):
-                account = Account(open_points, no_expiry_before, latest, self._loader(seq), self._summer(seq))
+                account = Account(open_points, no_expiry_before, latest, seq, self)
                 found[customer_id] = CustomerRow(seq, customer_id, account)
         return found
 
-    def _loader(self, seq: int) -> Callable[[], Iterator[OpenLot]]:
-        return lambda: self.open_lots(seq)
-
-    def _summer(self, seq: int) -> Callable[[Instant], int]:
-        return lambda at: self.active_points_of(seq, at)
-
-    def open_lots(self, seq: int) -> Iterator[OpenLot]:
+    def open_lots(self, place: int) -> Iterator[OpenLot]:
         """A customer's lots with points left, in their order of use."""
         rows = self.connection.execute(
             "SELECT valid_until, created_at, seq, remaining FROM entries"
             " WHERE customer = ? AND (remaining > 0) = 1 ORDER BY valid_until, created_at, seq",
-            (seq,),
+            (place,),
         )
         return (OpenLot(*row) for row in rows)
 
@@ -131,6 +134,14 @@ class Books(Entries):
                 (c.account.latest_created_at, c.account.open_points, c.account.no_expiry_before, c.seq)
                 for c in customers
             ],
+        )
+
+    def insert_booked(self, rows: Iterable[Sequence[Any]], origin: int, recorded_at: Instant) -> None:
+        """New entries as a booking decides them: `BOOKED` and their digests in a row, of one origin and moment."""
+        self.connection.executemany(
+            f"INSERT INTO entries ({BOOKED}, origin, recorded_at, {DIGESTS})"
+            f" VALUES ({', '.join('?' * (BOOKED.count(',') + 7))})",
+            ((*row[:-1], origin, recorded_at, *digests_of(row[-1])) for row in rows),
         )
 
     def insert_entries(self, rows: Iterable[Sequence[Any]]) -> None:

@@ -37,6 +37,8 @@ Connection = sqlite3.Connection
 
 APPLICATION_ID: Final = 0x52504C47  # "RPLG", in the file's header at byte 68
 _SLICE_MS: Final = 200
+_CACHE_KIB, _BULK_CACHE_KIB = 2_000, 64_000
+_LOG_PAGES, _BULK_LOG_PAGES = 1_000, 16_000  # SQLite's own, and some 64 MB
 _MAGIC: Final = b"SQLite format 3\0"
 _OF_THE_SOURCE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _COMPANIONS: Final = ("-wal", "-journal")
@@ -242,8 +244,9 @@ def copy_committed(path: Path, target: Path) -> None:
         copy_file(committed, target, of=path)
 
 
-def begin_writing(connection: sqlite3.Connection) -> None:
-    """Begins a transaction that holds the write lock, waiting for its turn for up to 30 s.
+def begin_writing(connection: sqlite3.Connection, *, leave_attached: bool = False) -> None:
+    """Begins a transaction that holds the write lock, waiting for its turn for up to 30 s; ``leave_attached``: not
+    the locks of other databases that are attached to the connection.
 
     SQLite waits in slices: inside it Python sees no signal, and Ctrl-C must not be deaf for so long. A slice
     also begins with short naps, so that a single change finds the gap between two batches of a long import.
@@ -252,12 +255,37 @@ def begin_writing(connection: sqlite3.Connection) -> None:
     with patience(connection, _SLICE_MS):
         while True:
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                if not leave_attached:
+                    connection.execute("BEGIN IMMEDIATE")
+                else:
+                    connection.execute("BEGIN")
+                    connection.execute("DELETE FROM main.meta WHERE false")  # takes the lock, and no row
             except sqlite3.OperationalError as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
             else:
                 return
+
+
+def data_version(connection: sqlite3.Connection) -> int:
+    """A number that changes whenever somebody else has changed the ledger."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+
+@contextmanager
+def for_bulk(connection: sqlite3.Connection) -> Iterator[None]:
+    """The log is written back seldom while much is stored, and more of the file is kept in memory."""
+    connection.execute(f"PRAGMA cache_size = -{_BULK_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_BULK_LOG_PAGES}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        with suppress(sqlite3.Error):  # what was committed is safe in the log
+            connection.execute("PRAGMA wal_checkpoint")
 
 
 @contextmanager
@@ -305,7 +333,10 @@ def integrity(connection: sqlite3.Connection) -> list[str]:
 
 
 def _connect(uri: str, *, alone: bool = False) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=True, cached_statements=64)
+    # A bulk import stores in one thread what it books in another; they take turns.
+    connection = sqlite3.connect(
+        uri, timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=True, cached_statements=64, check_same_thread=False
+    )
     try:
         if alone:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # before anything is read

@@ -7,11 +7,13 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -62,6 +64,23 @@ class Home:
             "LANG": "C.UTF-8",
             **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
         }
+
+    @property
+    def ledger(self) -> Path:
+        """Where the ledger is that nobody named."""
+        return self.folder / ".local/share/rpctl/ledger.db"
+
+    @property
+    def copies(self) -> Path:
+        """Where copies lie of what was piped in."""
+        return self.folder / ".local/state/rpctl/imports"
+
+    def entries(self) -> int:
+        """How many entries there are, asked of the database itself."""
+        if not self.ledger.exists():
+            return 0
+        with closing(sqlite3.connect(self.ledger, timeout=_PATIENCE_S)) as connection:
+            return int(connection.execute("SELECT count(*) FROM entries").fetchone()[0])
 
     def start(self, *words: str, stdin: Path | None = None) -> subprocess.Popen[bytes]:
         """rpctl with these words, left to itself; ``stdin``: a file from which it reads its standard input."""

@@ -57,7 +57,7 @@ def test_what_was_piped_in_is_gone_on_with_by_its_run(crashing: Home, tmp_path: 
     rows = tmp_path / "changes.csv"
     expected = write_changes(rows, ROWS, seed)
     whole_s = a_whole_one_takes_s(tmp_path, "-", rows)
-    copies = tmp_path / ".local/state/rpctl/imports"
+    copies = crashing.copies
     moment_s = QUIET_S
     while not crashing.runs():
         kill(crashing.start("points", "import", "-", stdin=rows), moment_s)

@@ -211,7 +211,7 @@ def test_a_file_that_changes_during_its_second_reading_is_not_reported_as_done(m
     file.write_bytes(original)
     machine.run("points", "import", file).ok()
     assert sum(machine.balances().values()) == 60_005
-    assert [bool(run["finishedAt"]) for run in machine.run("imports", "list", "-o", "json").document] == [True, False]
+    assert [bool(run["finishedAt"]) for run in machine.run("imports", "list", "-o", "json").document] == [True]
     assert machine.verified() == 60_001
 
 

@@ -208,8 +208,7 @@ def test_an_import_that_fills_the_disk_is_finished_by_the_same_command(
     assert 1 < entries(disk / "ledger.db") < 30_001
     finish(machine.start(["mount", "-o", "remount,size=64m", str(disk)])).ok()
     document = machine.run("points", "import", "many.csv", "-o", "json", *at).ok().document
-    assert document["applied"] + document["alreadyApplied"] == 30_000
-    assert document["alreadyApplied"] > 0
+    assert (document["applied"], document["alreadyApplied"]) == (30_000, 0)
     assert machine.verified(*at) == 30_001
     assert sum(machine.balances(*at).values()) == 5 + sum(number % 9 + 1 for number in range(30_000))
 

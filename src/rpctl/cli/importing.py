@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ REPORT_FIELDS: Final = (
 )  # fmt: skip
 _DELIMITERS: Final = {"tab": "\t", "\\t": "\t"}
 _PROGRESS_EVERY_S: Final = 0.2
+_LATELY_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,24 +180,33 @@ def _pairs(words: Sequence[str], option: str) -> dict[str, str]:
 
 
 class _Progress:
-    """A line on a terminal with how far it is, how fast, and how long it will take."""
+    """A line on a terminal with how far it is, how fast at present, and how long it will take at that.
+
+    A run that goes on passes quickly over what is in already: that speed says nothing of the rest.
+    """
 
     def __init__(self, session: Session) -> None:
         self._terminal = session.terminal
         self._phase = ""
-        self._started_s = self._shown_s = self._heard_s = time.monotonic()
+        self._shown_s = self._heard_s = time.monotonic()
+        self._lately: deque[tuple[float, int]] = deque()
 
     def show(self, phase: str, done: int, total: int | None) -> None:
         now_s = time.monotonic()
         if phase != self._phase:  # it began when the one before was last heard of
-            self._phase, self._started_s = phase, self._heard_s
+            self._phase = phase
+            self._lately = deque([(self._heard_s, 0)])
         self._heard_s = now_s
+        self._lately.append((now_s, done))
+        while len(self._lately) > 2 and now_s - self._lately[0][0] > _LATELY_S:
+            self._lately.popleft()
         if now_s - self._shown_s < _PROGRESS_EVERY_S:
             return
         self._shown_s = now_s
-        text = f"{phase} {done:,} rows"
+        then_s, before = self._lately[0]
+        rate = (done - before) / max(now_s - then_s, 0.001)
+        text = f"{phase} {done:,} rows, {rate:,.0f}/s"
         if total:
-            rate = done / max(now_s - self._started_s, 0.001)
             text = f"{phase} {done:,} of {total:,} rows ({done * 100 // total} %), {rate:,.0f}/s"
             text += f", {(total - done) / max(rate, 0.001):.0f} s left"
         self._terminal.progress(text)

@@ -35,7 +35,7 @@ _DAY_MS: Final = 86_400_000
 
 def undo_import(session: Session, run: str, *, dry_run: bool, wait: bool, yes: bool) -> View:
     """Undoes a run and answers with the report; exit status 3 where something could not be had back."""
-    backend, listener = session.backend, listener_of(session)
+    backend = session.backend
     if session.settings.read_only and not dry_run:
         raise ReadOnlyProfile(f"{session.whose} is read-only.", "With --dry-run nothing is changed.")
     kept = backend.kept_run(run)
@@ -43,10 +43,11 @@ def undo_import(session: Session, run: str, *, dry_run: bool, wait: bool, yes: b
     session.check_fields(fields)
     if dry_run and kept.undone_at is None:
         with backend.rehearsal() as copy:
-            report = undo_run(kept, copy, session.clock, listener, dry_run=True)
+            report = undo_run(kept, copy, session.clock, listener_of(session), dry_run=True)
         return _undone(session, report)
     if kept.undone_at is None:
         _ask(session, kept, yes=yes)
+    listener = listener_of(session)
     with claimed(backend, kept.content.digest, kept.file, wait=wait, on_note=listener.on_note):
         kept = backend.kept_run(kept.run)
         if kept.undone_at is not None:

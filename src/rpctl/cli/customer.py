@@ -102,6 +102,7 @@ def delete(
     import cannot bring the person back. Backups keep what they hold.
     """
     from rpctl.backends.ledger import upkeep
+    from rpctl.cli.importing import copies_of_unfinished_runs
 
     session: Session = ctx.obj
     customer_id = parse_id(customer)
@@ -124,6 +125,11 @@ def delete(
     if copies := upkeep.copies_beside(backend.path):
         session.terminal.warn(
             f"copies of the ledger may still hold the customer: {', '.join(str(copy) for copy in copies)}"
+        )
+    if piped := copies_of_unfinished_runs(session):
+        session.terminal.warn(
+            "copies of what was piped into unfinished imports may still hold the customer: "
+            f"{', '.join(map(str, piped))}; `rpctl imports prune --all --older-than 0d` removes them"
         )
     return views.record(
         {

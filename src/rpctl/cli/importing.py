@@ -110,6 +110,12 @@ def spool_folder(session: Session) -> Path | None:
         return None
 
 
+def copies_of_unfinished_runs(session: Session) -> list[Path]:
+    """The copies that are kept, whichever ledger they are for."""
+    folder = spool_folder(session)
+    return sorted(folder.glob("*.csv")) if folder else []
+
+
 def listener_of(session: Session, *, again: bool = False) -> Listener:
     """Who shows how far it is, and knows what to do when the run is stopped; ``again``: not by the same command."""
 

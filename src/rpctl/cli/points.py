@@ -311,7 +311,8 @@ def import_(
 
     Columns: customer_id and points (or order_value), and reference_id, description, reason, valid_until,
     created_at, site_code, key, operation. Negative points redeem. The same file again changes nothing; a
-    stopped import goes on with the same command. A file of which more than half the rows are in from another
+    stopped import goes on with the same command or with `rpctl imports resume RUN`, and `rpctl imports undo RUN` takes
+    back what one applied. A file of which more than half the rows are in from another
     file under other keys is refused (exit 6, already_imported).
 
     A file that grows daily is imported with --key-from reference_id, or whatever its rows are told apart by: rows

@@ -154,7 +154,7 @@ def _pruned(found: list[prune.Pruned], before: Instant, *, dry_run: bool) -> dic
     return {
         "schema": "rpctl.prune-report/1",
         "dryRun": dry_run,
-        "endedBefore": format_instant(before),
+        "endedBy": format_instant(before),
         "copies": sum(one.copy is not None for one in found),
         "bytes": sum(one.copy_bytes for one in found),
         "runs": [one.document() for one in found],

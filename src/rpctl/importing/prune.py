@@ -37,14 +37,14 @@ class Pruned:
 
 
 def prunable(runs: ImportRuns, before: Instant, *, unfinished: bool) -> list[Pruned]:
-    """The runs that ended before that moment and keep something; with ``unfinished`` also those that began before it
-    and were stopped."""
+    """The runs that ended by that moment and keep something; with ``unfinished`` also those that began by it and were
+    stopped."""
     found = []
     for earlier in runs.earlier_runs():
         kept = runs.kept_run(earlier.run)
         ends = [at for at in (kept.finished_at, kept.undo_begun_at, kept.undone_at) if at is not None]
         stopped = kept.undone_at is None and (kept.finished_at is None or kept.undo_begun_at is not None)
-        if (kept.request is None and kept.undo is None) or max(ends, default=kept.started_at) >= before:
+        if (kept.request is None and kept.undo is None) or max(ends, default=kept.started_at) > before:
             continue
         if unfinished or not stopped:
             found.append(_pruned(kept))

@@ -177,6 +177,14 @@ def test_a_dry_run_and_a_file_that_is_refused_leave_no_copy(rpctl: Any, home: Pa
     assert spool(home) == []
 
 
+def test_a_deletion_tells_of_copies_that_may_hold_the_customer(rpctl: Any, stopping: list[int], home: Path) -> None:
+    stopping[0] = 2
+    rpctl("points", "import", "-", stdin=text("C1,5", "C2,6", "C3,7"))
+    assert str(spool(home)[0]) in rpctl("customer", "delete", "C1", "--confirm", "C1").err
+    rpctl.ok("imports", "prune", "--all", "--older-than", "0d", "--yes")
+    assert "copies" not in rpctl("customer", "delete", "C2", "--confirm", "C2").err
+
+
 def test_a_copy_that_was_lost_is_told(rpctl: Any, stopping: list[int], home: Path) -> None:
     stopping[0] = 2
     rpctl("points", "import", "-", stdin=text("C1,5", "C2,6", "C3,7"))

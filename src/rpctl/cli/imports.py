@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from rpctl.domain.values import parse_count, parse_id
+from rpctl.importing.report import name_as_text
 from rpctl.render.views import Column, View, brief_moment, record
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def show(ctx: typer.Context, run: Run) -> View:
     session: Session = ctx.obj
     document = session.backend.run(parse_id(run, "run id"))
     kept = session.backend.kept_run(document["run"])
-    document["input"] = None if kept.request is None else kept.request["path"]
+    path = None if kept.request is None else kept.request["path"]
+    document["input"] = None if path is None else name_as_text(path)
     document |= {name: None if kept.undo is None else kept.undo[name] for name in _OF_UNDO}
     return record(document)
 

@@ -10,8 +10,8 @@ from rpctl.backends.port import EarlierRun, ImportRuns
 from rpctl.domain.outcomes import Recorded
 from rpctl.domain.values import format_instant
 from rpctl.errors import AlreadyImported, ImportUnderWay
+from rpctl.importing.content import Content
 from rpctl.importing.overlap import share_of
-from rpctl.importing.reader import Content
 
 MOST_ROWS: Final = 0.5
 """If a larger share of a file's rows is in from an earlier run under other keys, the import is refused."""

@@ -14,14 +14,14 @@ import stat
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from hashlib import blake2b
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, BinaryIO, Final
+from typing import IO, BinaryIO, Final, NamedTuple
 
 from rpctl.errors import InvalidFile, InvalidValue, StorageFull
 from rpctl.importing.columns import is_of_rejects, known_names
-from rpctl.importing.overlap import Sample
+from rpctl.importing.content import CELL_END, Content, ContentReader, as_one
+from rpctl.importing.plain import NEVER_PLAIN, PlainLines
 from rpctl.importing.spool import Spooled, spooled
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
@@ -37,31 +37,20 @@ _PACKED: Final = (
     (b"BZh91AY&SY", "compressed with bzip2", _UNPACK.format("bzip2 -dc")),
     (b"%PDF-", "a PDF", "A CSV file is wanted."),
 )
-_NO_HEADER: Final = b"no header\x1e"  # like no row that is hashed: those begin with a digit
 _MAX_LINE_LENGTH: Final = 1 << 20
+_RECORDS: Final = 500  # that are read at a time
+_PROGRESS_ROWS: Final = 50_000
 _LOOK_AHEAD_BYTES: Final = 1 << 16
 _SAVE_AS_UTF8: Final = "Save it as UTF-8, or name its encoding with --encoding, for example --encoding cp1252."
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What a file holds: the digest of its parsed cells, the number of its rows, header aside, and a sample of them.
+class _Piece(NamedTuple):
+    """Some of a file, in one of two forms: lines from number ``line`` on, each a row with nothing quoted in it, or
+    rows as the CSV reader has them with the numbers of their first lines."""
 
-    The digest is the same for the same cells in another encoding, with other line ends or another delimiter. Of
-    what was typed nothing is in it, names for the columns of a file without a header line included. ``keyless``: rows
-    whose cell in a column of keys is empty.
-    """
-
-    digest: bytes
-    rows: int
-    sample: bytes
-    keyless: int = 0
-
-    def of_generation(self, generation: int) -> bytes:
-        """The digest from which the rows' keys come when the same file is meant anew for the n-th time."""
-        if not generation:
-            return self.digest
-        return blake2b(self.digest + b"%d" % generation, digest_size=16, person=b"rpctl again").digest()
+    line: int
+    lines: list[str]
+    records: list[tuple[int, list[str]]]
 
 
 class Source:
@@ -95,33 +84,65 @@ class Source:
         Raises `InvalidFile` with a line number for what is not text or not CSV, and where the file was
         changed since it was first read.
         """
-        records = self._records(self.delimiter)
-        if self._has_header_row:
-            next(records, None)
-        return records
+        return chain.from_iterable(self.blocks())
+
+    def blocks(self) -> Iterator[list[tuple[int, list[str]]]]:
+        """The same rows, some hundreds at a time."""
+        for line, lines, records in self._pieces():
+            if records:
+                yield records
+            else:
+                cells = [text.split(self.delimiter) for text in lines]
+                rows = list(zip(range(line, line + len(cells)), cells, strict=True))
+                yield rows if all(map(any, cells)) else [row for row in rows if any(row[1])]
 
     def content(self, on_progress: Callable[[int], None] | None = None, key_at: int | None = None) -> Content:
         """Reads everything once. Raises as `rows` does; ``on_progress`` gets the number of rows so far; ``key_at``:
         the index of the column of keys, if there is one."""
-        digest = blake2b(digest_size=16, person=b"rpctl rows")
-        sample = Sample()
-        digest.update(self._hashed(1, self.header) if self._has_header_row else _NO_HEADER)
-        count = keyless = 0
-        for count, (line, row) in enumerate(self.rows(), 1):
-            if key_at is not None and not "".join(row[key_at : key_at + 1]).strip():
-                keyless += 1
-            hashed = self._hashed(line, row)
-            digest.update(hashed)
-            sample.add(hashed)
-            if on_progress and count % 50_000 == 0:
-                on_progress(count)
-        return Content(digest.digest(), count, sample.to_bytes(), keyless)
+        header = self.header if self._has_header_row else None
+        if header and _is_no_text(header):
+            raise self._not_text([(1, header)])
+        content = ContentReader(header, key_at)
+        for _, lines, records in self._pieces():
+            if records:
+                rows = [as_one(cells) for _, cells in records]
+            else:
+                rows = [text.replace(self.delimiter, CELL_END) for text in lines]
+                rows = [row for row in rows if row.strip(CELL_END)]
+            try:
+                content.add(rows)
+            except UnicodeEncodeError:
+                raise self._not_text(records) from None
+            if on_progress and content.rows % _PROGRESS_ROWS < len(rows):
+                on_progress(content.rows)
+        return content.content()
 
-    def _hashed(self, line: int, row: Sequence[str]) -> bytes:
-        try:
-            return _unambiguous(row)
-        except UnicodeEncodeError:
-            raise InvalidFile(f"{self.name}, line {line}: this is not text.", _SAVE_AS_UTF8) from None
+    def _not_text(self, records: list[tuple[int, list[str]]]) -> InvalidFile:
+        line = next(line for line, cells in records if _is_no_text(cells))
+        return InvalidFile(f"{self.name}, line {line}: this is not text.", _SAVE_AS_UTF8)
+
+    def _pieces(self) -> Iterator[_Piece]:
+        with_header = self._has_header_row
+        taken, ended = 0, False
+        if self.delimiter not in NEVER_PLAIN:
+            with self._text() as text:
+                plain = PlainLines(text)
+                for lines in plain:
+                    skipped = 0
+                    if with_header:
+                        filled = (at for at, line in enumerate(lines) if line.strip(self.delimiter))
+                        skipped = next(filled, len(lines) - 1) + 1
+                        with_header = skipped == len(lines) and not lines[-1].strip(self.delimiter)
+                    if skipped < len(lines):
+                        yield _Piece(plain.taken + skipped + 1, lines[skipped:] if skipped else lines, [])
+                taken, ended = plain.taken, plain.ended
+        if ended:
+            return
+        records = self._records(self.delimiter, skip=taken)
+        if with_header:
+            next(records, None)
+        while rows := list(islice(records, _RECORDS)):
+            yield _Piece(0, [], rows)
 
     def find_header(self, mapping: Mapping[str, str], delimiter: str | None) -> None:
         """Settles delimiter and header: of the delimiters the one that yields the most known names.
@@ -157,19 +178,20 @@ class Source:
             raise misread
         self._has_header_row = self._has_header_row or is_of_rejects(self.header)
 
-    def _records(self, delimiter: str) -> Generator[tuple[int, list[str]], None, None]:
+    def _records(self, delimiter: str, skip: int = 0) -> Generator[tuple[int, list[str]], None, None]:
+        """Rows by the CSV reader, of the lines after the first ``skip``."""
         with self._text() as text:
-            reader = csv.reader(self._lines(text), delimiter=delimiter, strict=True)
-            line = 1
+            reader = csv.reader(self._lines(text, skip), delimiter=delimiter, strict=True)
+            line = skip + 1
             try:
                 for record in reader:
                     if any(record):
                         yield line, record
-                    line = reader.line_num + 1
+                    line = skip + reader.line_num + 1
             except csv.Error as error:
                 raise self._syntax_error(line, error) from error
 
-    def _lines(self, text: io.TextIOWrapper) -> Iterator[str]:
+    def _lines(self, text: io.TextIOWrapper, skip: int) -> Iterator[str]:
         number = 0
         try:
             while line := text.readline(_MAX_LINE_LENGTH):
@@ -183,7 +205,8 @@ class Source:
                         f"{self.name}, line {number} is longer than {_MAX_LINE_LENGTH} characters.",
                         "A CSV file with a row a line is wanted.",
                     )
-                yield line
+                if number > skip:
+                    yield line
         except UnicodeError:
             wrong = self._undecodable_line() or number + 1
             raise InvalidFile(
@@ -343,10 +366,12 @@ def unreadable(name: str, error: OSError) -> InvalidFile | StorageFull:
     return InvalidFile(f"{name} cannot be read: {os.strerror(error.errno or 0)}.", "Check its permissions.")
 
 
-def _unambiguous(cells: Sequence[str]) -> bytes:
-    # A separator inside a cell could only be mistaken beside others like it; no cell that is applied has one.
-    text = "\x1f".join(cells)
-    return f"{len(cells)} {len(text)} {text}\x1e".encode()
+def _is_no_text(cells: Sequence[str]) -> bool:
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _shown(encoding: str) -> str:

@@ -12,8 +12,9 @@ from rpctl.importing.overlap import Sample, share_of
 
 def sample(rows: Iterable[int]) -> bytes:
     made = Sample()
-    for row in rows:
-        made.add(b"row %d" % row)
+    texts = [b"row %d" % row for row in rows]
+    for start in range(0, len(texts), 700):
+        made.add(texts[start : start + 700])
     return made.to_bytes()
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rpctl.domain.redeem_options import Coupon, Document, RedeemOption
     from rpctl.domain.values import Instant
 
-    Progress = Callable[[Sequence[Outcome]], Document]
-    """The report of an import run as it will be once these outcomes are settled too."""
+    Record = Callable[[], Document | None]
+    """The report of an import run so far; None: what is recorded tells more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,19 @@ class Backend(Protocol):
     """Names of what this backend can do beyond points: ``options``, ``program``, ``exchange``, ``customers``."""
 
     def apply(
-        self, changes: Sequence[Change], *, run: str | None = None, entries: bool = True, all_or_nothing: bool = False
+        self,
+        changes: Sequence[Change],
+        *,
+        run: str | None = None,
+        entries: bool = True,
+        all_or_nothing: bool = False,
+        record: Record | None = None,
     ) -> list[Outcome]:
         """Applies the changes in their order, each exactly once by its key; an outcome for each, in order.
 
         What a rule refuses is a `Refused` outcome and never an exception, so that one bad change harms no
-        other. ``run`` is the import run they belong to; with ``entries=False`` the outcomes carry no entry.
+        other. ``run`` is the import run they belong to, and ``record`` answers with its report so far, to be kept
+        together with them; with ``entries=False`` the outcomes carry no entry.
 
         With ``all_or_nothing`` nothing at all is written where a change is refused; the outcomes then tell what
         each would have come to, without entries. An order value that earns nothing (`EarnsNothing`) does not
@@ -61,14 +68,14 @@ class Backend(Protocol):
         *,
         run: str | None = None,
         all_or_nothing: bool = False,
-        progress: Progress | None = None,
+        record: Record | None = None,
     ) -> Iterator[list[Outcome]]:
         """Applies batch after batch as `apply` does, without entries, and answers with their outcomes in order, a
         list whenever some are settled; a backend may take the next batch before the one before is settled.
 
-        ``progress`` is called with the outcomes before they are settled, once or more often: what it answers is
-        the run's report, kept together with the changes. With ``all_or_nothing`` the outcomes of the first batch
-        (or part of one) that has a refusal are the last.
+        ``record`` answers with the run's report so far, to be kept together with what is settled next. With
+        ``all_or_nothing`` the first outcomes that have a refusal among them are the last, and nothing of what they
+        belong to is applied.
         """
         ...
 
@@ -206,8 +213,8 @@ class ImportRuns(Protocol):
         """The runs so far, the latest first."""
         ...
 
-    def save_run(self, run: str, report: Document, finished_at: Instant | None) -> None:
-        """How far a run has come (``finished_at`` None), or how it ended."""
+    def save_run(self, run: str, report: Document, finished_at: Instant | None, *, at_once: bool = False) -> None:
+        """How far a run has come (``finished_at`` None), or how it ended; ``at_once``: without waiting for others."""
         ...
 
     def kept_run(self, run: str) -> KeptRun:

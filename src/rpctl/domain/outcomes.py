@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rpctl.domain.points import Entry
-from rpctl.errors import RpctlError
+from rpctl.errors import EarnsNothing, RpctlError
 
 
 class Applied(NamedTuple):
@@ -54,3 +54,8 @@ class Unknown:
 
 
 Outcome = Applied | AlreadyApplied | Refused | Unknown
+
+
+def is_refusal(outcome: Outcome) -> bool:
+    """Whether something is wrong with the change; an order value that earns nothing is right as it is."""
+    return isinstance(outcome, Refused) and not isinstance(outcome.error, EarnsNothing)

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO
 
 from rpctl.backends.port import Backend, FileContent, ImportRuns
-from rpctl.domain.changes import AddPoints, RedeemPoints
-from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused
 from rpctl.domain.values import Instant
 from rpctl.errors import (
     AlreadyImported,
-    EarnsNothing,
     InvalidFile,
     InvalidValue,
-    KeyReused,
     LedgerBusy,
     OutputExists,
     OutputLost,
@@ -31,15 +27,14 @@ from rpctl.errors import (
 )
 from rpctl.importing.carried import options_column, with_carried
 from rpctl.importing.columns import Columns, check_fields, understand
+from rpctl.importing.content import Content
 from rpctl.importing.journal import OwnRows, choose_run, claimed
-from rpctl.importing.plan import Grammar, Nothing, Planner, Reject
-from rpctl.importing.reader import DELIMITERS, Content, Source, open_source, unreadable
+from rpctl.importing.passing import Pass, Rows
+from rpctl.importing.plan import Grammar, Planner
+from rpctl.importing.reader import DELIMITERS, Source, open_source, unreadable
 from rpctl.importing.rejects import RejectsFile, rejects_path
 from rpctl.importing.report import Report
 from rpctl.importing.request import Request, rows_of
-
-BATCH_ROWS: Final = 5_000
-"""Rows of one write transaction: well below the time for which a ledger may be locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +107,8 @@ def import_file(
     met again afterwards, is refused as ``key_reused`` and never counted twice.
 
     A strict run whose rehearsal meets a refusal applies nothing. Where others change the ledger between rehearsal
-    and application, so that a row is refused after all, nothing of its batch (`BATCH_ROWS`) is applied and the run
-    stops there, unfinished (`Report.overtaken_at_line`): of a file of one batch nothing at all is.
+    and application, so that a row is refused after all, nothing of its transaction is applied and the run stops
+    there, unfinished (`Report.overtaken_at_line`): of a file of one transaction nothing at all is.
 
     Raises `InvalidFile` for a file that is unusable as a whole, `InvalidValue` for options that are, and
     `OutputExists` where other rejects are in the way, all before anything is applied. At any time: `InvalidFile`
@@ -214,14 +209,6 @@ def _read(
         yield _Job(source, path, columns, grammar, content, check, target, options, clock, listener)
 
 
-class _Row(NamedTuple):
-    line: int
-    ordinal: int
-    cells: list[str]
-    key: str
-    planned: AddPoints | RedeemPoints | Nothing | Reject
-
-
 @dataclass(frozen=True, slots=True)
 class _Job:
     """A file that was read and understood, and what is to be done with it.
@@ -285,13 +272,15 @@ class _Job:
         own, recorded_rows, copy = self._record(runs, report, run)
         rejects = self._rejects()
 
-        def save() -> None:  # after every batch, so that whatever ends the run leaves its counts
+        def record() -> dict[str, Any] | None:  # so that whatever ends the run leaves its counts
             report.ended_at = self.clock()
-            if report.rows >= recorded_rows:  # a run that goes on begins to count anew, and is no less far for that
-                runs.save_run(run, report.document(), None)
+            # A run that goes on begins to count anew, and is no less far for that.
+            return report.document() if report.rows >= recorded_rows else None
 
         try:
-            _Pass(self, backend, report, rejects, "applying", save, own=own, strict=self.options.strict).go()
+            Pass(
+                self._rows(rejects), report, self._told("applying"), own=own, strict=self.options.strict, record=record
+            ).go(backend)
             try:
                 self._end(report, rejects)
             except OutputExists as error:  # it came while rows were applied
@@ -302,11 +291,14 @@ class _Job:
             runs.save_run(run, report.document(), report.ended_at if report.is_whole else None)
             if report.is_whole and copy is not None:
                 copy.unlink(missing_ok=True)
-        except RpctlError as error:
-            _tell_progress(error, report)
-            raise
-        except KeyboardInterrupt:
-            if report.applied_at_least:
+        except BaseException as error:
+            # What was settled last is not recorded yet. The first error is the one to tell, and it is told soon.
+            with suppress(Exception):
+                if (so_far := record()) is not None:
+                    runs.save_run(run, so_far, None, at_once=True)
+            if isinstance(error, RpctlError):
+                _tell_progress(error, report)
+            elif report.applied_at_least:
                 self.listener.on_note(f"At least {report.applied_at_least:,} rows are in (run {run}).")
             raise
         finally:
@@ -339,7 +331,13 @@ class _Job:
 
     def _rehearse(self, backend: Backend, report: Report, rejects: RejectsFile) -> None:
         with backend.rehearsal() as copy:
-            _Pass(self, copy, report, rejects, "rehearsing").go()
+            Pass(self._rows(rejects), report, self._told("rehearsing")).go(copy)
+
+    def _rows(self, rejects: RejectsFile) -> Rows:
+        return Rows(self.source, self.planner, self.content.rows, rejects, self.options.max_errors)
+
+    def _told(self, phase: str) -> Callable[[int], None]:
+        return lambda done: self.listener.on_progress(phase, done, self.content.rows)
 
     def _rejects(self) -> RejectsFile:
         return RejectsFile(
@@ -356,131 +354,6 @@ class _Job:
                 "goes on."
             )
         return report
-
-
-class _Pass:
-    """One way through the rows, on the backend itself or on a rehearsal.
-
-    ``own``: what the run had applied before it goes on; ``strict``: a batch with a refused row is not applied at
-    all, and ends the pass.
-    """
-
-    def __init__(
-        self,
-        job: _Job,
-        backend: Backend,
-        report: Report,
-        rejects: RejectsFile,
-        phase: str,
-        after_batch: Callable[[], None] = lambda: None,
-        *,
-        own: OwnRows | None = None,
-        strict: bool = False,
-    ) -> None:
-        self._job = job
-        self._backend = backend
-        self._report = report
-        self._rejects = rejects
-        self._phase = phase
-        self._after_batch = after_batch
-        self._own = own
-        self._strict = strict
-
-    def go(self) -> None:
-        """Every row in the file's order, until there are too many errors, or in a strict pass one."""
-        max_errors = self._job.options.max_errors
-        plan, total = self._job.planner.plan, self._job.content.rows
-        batch: list[_Row] = []
-        batch_rejects, size = 0, self._batch_rows()
-        for ordinal, (line, cells) in enumerate(self._job.source.rows(), 1):
-            if ordinal > total:
-                raise InvalidFile(f"{self._job.source.name} grew while it was read.", "Run the command again.")
-            row = _Row(line, ordinal, cells, *plan(cells, ordinal))
-            batch.append(row)
-            batch_rejects += isinstance(row.planned, Reject)
-            full = max_errors is not None and self._report.refused + batch_rejects >= max_errors
-            if full or len(batch) >= size:
-                self._apply(batch)
-                if self._report.overtaken_at_line is not None:
-                    return
-                if max_errors is not None and self._report.refused >= max_errors:
-                    self._report.stopped_at_line = line if ordinal < total else None
-                    return
-                batch, batch_rejects, size = [], 0, self._batch_rows()
-        if batch:
-            self._apply(batch)
-
-    def _batch_rows(self) -> int:
-        # With a limit on errors a batch is at most as long as refusals are left, so that the run stops at the
-        # very row; in a longer file it may overshoot by a tenth of what is done, or one row a time would crawl.
-        max_errors = self._job.options.max_errors
-        if max_errors is None:
-            return BATCH_ROWS
-        return min(BATCH_ROWS, max(max_errors - self._report.refused, self._report.rows // 10))
-
-    def _apply(self, batch: list[_Row]) -> None:
-        changes = [row.planned for row in batch if isinstance(row.planned, AddPoints | RedeemPoints)]
-        if self._strict and any(isinstance(row.planned, Reject) for row in batch):  # the rehearsal found none
-            raise InvalidFile(f"{self._job.source.name} was changed while it was read.", "Run the command again.")
-        outcomes = (
-            self._backend.apply(changes, run=self._report.run, entries=False, all_or_nothing=self._strict)
-            if changes
-            else []
-        )
-        if self._strict and any(_is_refusal(outcome) for outcome in outcomes):
-            self._report.overtaken_at_line = batch[0].line
-        self._report.rows += len(batch)
-        decided = iter(outcomes)
-        for row in batch:
-            if isinstance(row.planned, Reject):
-                self._refuse(row, row.planned.code, row.planned.message)
-            elif isinstance(row.planned, Nothing):
-                self._report.skipped += 1
-            else:
-                self._count(row, row.planned, next(decided))
-        self._after_batch()
-        self._job.listener.on_progress(self._phase, self._report.rows, self._job.content.rows)
-
-    def _count(self, row: _Row, change: AddPoints | RedeemPoints, outcome: Outcome) -> None:
-        report = self._report
-        if isinstance(outcome, Applied):
-            if report.overtaken_at_line is not None:
-                return  # it would have been
-            report.applied += 1
-            report.expired_on_arrival += outcome.expired_on_arrival
-            self._sum(change, outcome.points)
-        elif isinstance(outcome, AlreadyApplied):
-            recorded = outcome.recorded
-            if recorded is not None and self._own is not None and self._own.count(recorded):
-                report.applied += 1
-                report.expired_on_arrival += recorded.expired_on_arrival
-                self._sum(change, recorded.points)
-            else:
-                report.already_applied += 1
-        elif not isinstance(outcome, Refused):
-            report.unknown += 1
-        elif _is_refusal(outcome):
-            self._refuse(row, outcome.error.code, self._explained(row, outcome.error))
-        else:
-            report.skipped += 1
-
-    def _sum(self, change: AddPoints | RedeemPoints, points: int) -> None:
-        if isinstance(change, AddPoints):
-            self._report.points_added += points
-        else:
-            self._report.points_redeemed += points
-
-    def _explained(self, row: _Row, error: RpctlError) -> str:
-        reused = self._job.planner.reused(row.cells, row.key, row.ordinal) if isinstance(error, KeyReused) else None
-        return reused or error.message
-
-    def _refuse(self, row: _Row, code: str, message: str) -> None:
-        self._report.refused += 1
-        self._rejects.write(row.line, row.cells, row.key, code, message)
-
-
-def _is_refusal(outcome: Outcome) -> bool:
-    return isinstance(outcome, Refused) and not isinstance(outcome.error, EarnsNothing)
 
 
 def _tell_progress(error: RpctlError, report: Report) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rpctl.backends.ledger.backend import LedgerBackend
-from rpctl.importing import run as run_module
+from rpctl.importing import passing
 
 HEADER = "customer_id,points\n"
 
@@ -45,7 +45,7 @@ def error(err: str) -> dict[str, Any]:
 @pytest.fixture
 def stopping(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Batches of two rows; put N in the list, and the N-th batch from now on is interrupted."""
-    monkeypatch.setattr(run_module, "BATCH_ROWS", 2)
+    monkeypatch.setattr(passing, "BATCH_ROWS", 2)
     apply, left = LedgerBackend.apply, [0]
 
     def stop(self: LedgerBackend, *arguments: Any, **how: Any) -> Any:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from rpctl.backends.ledger import backend as backend_module
+from rpctl.backends.ledger import bulk
 from rpctl.backends.ledger.backend import LedgerBackend, Setting
 from rpctl.domain.changes import AddPoints, RedeemPoints
 from rpctl.domain.outcomes import AlreadyApplied, Applied
@@ -27,9 +29,8 @@ from rpctl.errors import (
     RunNotFound,
     StorageFull,
 )
-from rpctl.importing import overlap
+from rpctl.importing import overlap, passing, plain
 from rpctl.importing import rejects as rejects_module
-from rpctl.importing import run as run_module
 from rpctl.importing.report import Report
 from rpctl.importing.run import ImportOptions, Listener, import_file
 
@@ -287,7 +288,7 @@ def test_strict_applies_nothing_of_one_batch_even_if_others_change_the_ledger_af
 def test_strict_stops_at_the_first_batch_with_a_refusal_and_tells_where(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "BATCH_ROWS", 10)
+    monkeypatch.setattr(passing, "BATCH_ROWS", 10)
     desk.backend.apply([AddPoints("C1", "before", 100)])
     Others(desk, monkeypatch, 60)
     rows = [f"A{n},1\n" for n in range(35)]
@@ -384,7 +385,7 @@ def test_rejects_need_a_place_before_anything_is_applied(desk: Desk, tmp_path: P
 def test_an_interrupted_run_is_recorded_and_the_same_command_goes_on(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "BATCH_ROWS", 10)
+    monkeypatch.setattr(passing, "BATCH_ROWS", 10)
     text = "customer_id,points\nbad,x\n" + "".join(f"C{n},1\n" for n in range(34))
     apply, calls = desk.backend.apply, []
 
@@ -419,7 +420,7 @@ def test_an_interrupted_run_is_recorded_and_the_same_command_goes_on(
 def test_an_error_in_the_middle_tells_how_many_rows_are_in(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, error: RpctlError, hint: str
 ) -> None:
-    monkeypatch.setattr(run_module, "BATCH_ROWS", 10)
+    monkeypatch.setattr(passing, "BATCH_ROWS", 10)
     apply, calls = desk.backend.apply, []
 
     def failing(*arguments: Any, **options: Any) -> Any:
@@ -465,16 +466,23 @@ def test_a_file_that_comes_into_the_way_of_the_rejects_meanwhile_does_not_hide_w
     assert counts(again) == {"rows": 4, "applied": 2, "refused": 2}
 
 
-def test_memory_does_not_grow_with_rows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "BATCH_ROWS", 100)
+@pytest.mark.parametrize("many", [True, False])
+@pytest.mark.parametrize("wrong", [0, 1, 99, 100])
+def test_memory_does_not_grow_with_rows(desk: Desk, monkeypatch: pytest.MonkeyPatch, wrong: int, *, many: bool) -> None:
+    monkeypatch.setattr(passing, "BATCH_ROWS", 100)
+    monkeypatch.setattr(plain, "_BLOCK_CHARACTERS", 1_000)
     monkeypatch.setattr(overlap, "SAMPLE_ROWS", 100)
+    monkeypatch.setattr(bulk, "_MOST_ROWS", 300)
+    monkeypatch.setattr(bulk, "_MOST_BATCHES", 3)
+    monkeypatch.setattr(backend_module, "_BULK_ROWS", 1 if many else 10_000)
     peaks = []
-    for rows in (1_000, 10_000):
-        text = "customer_id,points\n" + "".join(f"C{n % 50},{n + 1}\n" for n in range(rows))
+    for rows in (2_000, 10_000):
+        sign = ["x" if n % 100 < wrong else "" for n in range(rows)]
+        text = "customer_id,points\n" + "".join(f"C{n // 40},{sign[n]}{n + 1}\n" for n in range(rows))
         path = desk.file(text, f"{rows}.csv")
-        del text
+        del text, sign
         tracemalloc.start()
         desk.run(path)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < peaks[0] * 1.5
+    assert peaks[1] < peaks[0] * 1.5, peaks

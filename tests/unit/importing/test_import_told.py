@@ -10,7 +10,7 @@ import pytest
 
 from rpctl.backends.ledger.backend import LedgerBackend
 from rpctl.domain.changes import RedeemPoints
-from rpctl.importing import run as run_module
+from rpctl.importing import passing
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def overtaken(monkeypatch: pytest.MonkeyPatch, rpctl: Any) -> None:
         self.apply([RedeemPoints("C1", "theirs", 60)])
 
     monkeypatch.setattr(LedgerBackend, "start_run", start)
-    monkeypatch.setattr(run_module, "BATCH_ROWS", 2)
+    monkeypatch.setattr(passing, "BATCH_ROWS", 2)
 
 
 @pytest.mark.usefixtures("overtaken")

@@ -99,7 +99,8 @@ def damage(built: Damaged, script: str, *, reseal: bool = True) -> None:
         db.execute("PRAGMA ignore_check_constraints = ON")
         db.executescript(script)
         rows = db.execute(
-            "SELECT c.customer_id, e.* FROM entries e JOIN customers c ON c.seq = e.customer WHERE e.salt IS NOT NULL AND e.created_at IS NOT NULL"
+            "SELECT c.customer_id, e.* FROM entries e JOIN customers c ON c.seq = e.customer"
+            " WHERE e.salt IS NOT NULL AND e.created_at IS NOT NULL"
         ).fetchall()
         if reseal:
             db.executemany(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from rpctl.backends.ledger.runs import LedgerRuns
 from rpctl.backends.ledger.sql import faults, file
 from rpctl.backends.ledger.sql.balances import Balances
-from rpctl.errors import CustomerExists, CustomerNotFound, EarnsNothing, InvalidValue, LedgerUnusable
+from rpctl.errors import CustomerExists, CustomerNotFound, InvalidValue, LedgerUnusable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpctl.backends.ledger.audit import Audit
     from rpctl.backends.ledger.sql.books import Books
     from rpctl.backends.ledger.sql.catalog import Catalog
-    from rpctl.backends.port import Progress, Tombstone
+    from rpctl.backends.port import Record, Tombstone
     from rpctl.domain.changes import Change
     from rpctl.domain.outcomes import Outcome
     from rpctl.domain.points import Summary
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _CODE_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that is taken for another when read aloud
 _CODE_LENGTH: Final = 10
-_BULK_ROWS: Final = 1_000  # a batch of fewer is stored sooner than the way for many is prepared
+_BULK_ROWS: Final = 500  # a batch of fewer is stored sooner than the way for many is prepared
 
 
 def coupon_code() -> str:
@@ -65,11 +65,17 @@ class LedgerBackend(LedgerRuns):
     # -- points ----------------------------------------------------------------------------------------
 
     def apply(
-        self, changes: Sequence[Change], *, run: str | None = None, entries: bool = True, all_or_nothing: bool = False
+        self,
+        changes: Sequence[Change],
+        *,
+        run: str | None = None,
+        entries: bool = True,
+        all_or_nothing: bool = False,
+        record: Record | None = None,
     ) -> list[Outcome]:
         """See the port: one transaction for all, key and entry together."""
         from rpctl.backends.ledger.booking import Booking, Sources
-        from rpctl.domain.outcomes import Refused
+        from rpctl.domain.outcomes import is_refusal
 
         store, catalog = self.tables(write=True, make=any(map(_can_create, changes)))
         sources = Sources(self.setting.random_bytes, self.setting.coupon_code)
@@ -79,10 +85,14 @@ class LedgerBackend(LedgerRuns):
                 origin = store.origin(self.setting.who, self.setting.version, run)
                 booking = Booking(store, catalog, self.setting.clock(), origin, sources)
                 decided = booking.book(changes)
-                refused = (outcome.error for outcome, _ in decided if isinstance(outcome, Refused))
-                if all_or_nothing and not all(isinstance(error, EarnsNothing) for error in refused):
+                if all_or_nothing and any(is_refusal(outcome) for outcome, _ in decided):
                     raise _RollBack
                 booking.flush()
+                report = record() if record else None
+                if report is not None and run is not None:
+                    from rpctl.backends.ledger.sql.runs import Runs
+
+                    Runs(store.connection).save(run, report, None)
                 if entries:  # before the commit: after it the customer may be deleted, or another ledger restored
                     return [self._with_entry(outcome, seq) for outcome, seq in decided]
         except _RollBack:
@@ -95,26 +105,28 @@ class LedgerBackend(LedgerRuns):
         *,
         run: str | None = None,
         all_or_nothing: bool = False,
-        progress: Progress | None = None,
+        record: Record | None = None,
     ) -> Iterator[list[Outcome]]:
-        """See the port. A first batch of few changes is taken to be one of many such, each a plain transaction."""
+        """See the port. Small batches are a plain transaction each."""
         from itertools import chain
 
-        batches = iter(batches)
-        first = next(batches, ())
-        if len(first) >= _BULK_ROWS:
-            from rpctl.backends.ledger.bulk import Bulk
+        from rpctl.domain.outcomes import is_refusal
 
-            store, _ = self.tables(write=True, make=any(map(_can_create, first)))
-            yield from Bulk(store, self.setting, run, progress).apply(
-                chain([first], batches), all_or_nothing=all_or_nothing
-            )
-            return
-        for changes in chain([first], batches):
-            outcomes = self.apply(changes, run=run, entries=False, all_or_nothing=all_or_nothing)
-            if progress is not None and run is not None:
-                self.save_run(run, progress(outcomes), None)
-            yield outcomes
+        batches = iter(batches)
+        for changes in batches:
+            makes = faults.exists(self.path) or any(map(_can_create, changes))
+            if len(changes) >= _BULK_ROWS and makes:
+                from rpctl.backends.ledger.bulk import Bulk
+
+                store, _ = self.tables(write=True)
+                bulk = Bulk(store, self.setting, run, record)
+                yield from bulk.apply(chain([changes], batches), all_or_nothing=all_or_nothing)
+                return
+            if changes:
+                outcomes = self.apply(changes, run=run, entries=False, all_or_nothing=all_or_nothing, record=record)
+                yield outcomes
+                if all_or_nothing and any(map(is_refusal, outcomes)):
+                    return
 
     def _with_entry(self, outcome: Outcome, seq: int | None) -> Outcome:
         from dataclasses import replace

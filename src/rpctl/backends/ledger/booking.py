@@ -100,7 +100,19 @@ class Booking:
         self._customers.update(self._books.customers_by_id(unread))
         salts = self._sources.random_bytes(SALT_SIZE * len(changes))
         self._salts = (salts[at : at + SALT_SIZE] for at in range(0, len(salts), SALT_SIZE))
-        return [self._decide(change, key) for change, key in zip(changes, keys, strict=True)]
+        decided = [self._decide(change, key) for change, key in zip(changes, keys, strict=True)]
+        return self._known_after_all(changes, keys, decided) if keys_are_new else decided
+
+    def _known_after_all(
+        self, changes: Sequence[Change], keys: Sequence[bytes], decided: list[tuple[Outcome, int | None]]
+    ) -> list[tuple[Outcome, int | None]]:
+        # What is refused is not stored, so that no index would tell that it is in.
+        refused = [at for at, (outcome, _) in enumerate(decided) if isinstance(outcome, Refused)]
+        self._known |= self._books.known_keys([keys[at] for at in refused])
+        for at in refused:
+            if keys[at] in self._known:
+                decided[at] = self._decide(changes[at], keys[at])
+        return decided
 
     @property
     def repeats(self) -> bool:

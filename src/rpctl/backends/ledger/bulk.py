@@ -20,15 +20,14 @@ from rpctl.backends.ledger.booking import Booking, Sources
 from rpctl.backends.ledger.sql.books import Books
 from rpctl.backends.ledger.sql.catalog import Catalog
 from rpctl.backends.ledger.sql.faults import translated
-from rpctl.backends.ledger.sql.file import begin_writing, data_version, for_bulk, open_file
+from rpctl.backends.ledger.sql.file import begin_writing, data_version, for_bulk, open_again
 from rpctl.backends.ledger.sql.runs import Runs
 from rpctl.backends.ledger.sql.staging import KeyIsIn, Stage
-from rpctl.domain.outcomes import Outcome, Refused
-from rpctl.errors import EarnsNothing
+from rpctl.domain.outcomes import Outcome, is_refusal
 
 if TYPE_CHECKING:
     from rpctl.backends.ledger.backend import Setting
-    from rpctl.backends.port import Progress
+    from rpctl.backends.port import Record
     from rpctl.domain.changes import Change
     from rpctl.domain.redeem_options import Document
     from rpctl.domain.values import Instant
@@ -39,6 +38,9 @@ _LOCK_S: Final = 0.7
 
 _MOST_ROWS: Final = 50_000
 _FEWEST_ROWS: Final = 2_000
+_MOST_BATCHES: Final = 100
+"""However little is in them: whoever makes them remembers what is not settled."""
+
 _COURTESY_S: Final = 0.04
 """The pause between transactions while others write: enough for whoever tries again in the naps of `begin_writing`."""
 
@@ -63,13 +65,15 @@ class _Flight(NamedTuple):
 class Bulk:
     """One run's way into one ledger. To be used once."""
 
-    def __init__(self, writer: Books, setting: Setting, run: str | None, progress: Progress | None) -> None:
+    def __init__(self, writer: Books, setting: Setting, run: str | None, record: Record | None) -> None:
         self._writer = writer
         self._setting = setting
         self._run = run
-        self._progress = progress
+        self._record = record
+        self._all_or_nothing = False
         self._sources = Sources(setting.random_bytes, setting.coupon_code)
         self._rows = _MOST_ROWS
+        self._stages: list[Stage] = []
         self._keys_are_new = False
         self._version = self._origin = -1
         self._courtesy_s = 0.0
@@ -78,6 +82,7 @@ class Bulk:
 
     def apply(self, batches: Iterator[Sequence[Change]], *, all_or_nothing: bool) -> Iterator[list[Outcome]]:
         """See `Backend.apply_batches`; as many batches as are good for one transaction are settled together."""
+        self._all_or_nothing = all_or_nothing
         with ExitStack() as stack:
             self._open(stack)
             while made := self._make(batches):  # they are planned in there, while the ones before are being stored
@@ -85,7 +90,9 @@ class Bulk:
                 if self._flight is not None:
                     outcomes, as_booked = self._land(made.booking)
                     yield outcomes
-                refused = self._take_off(made, as_booked=as_booked, all_or_nothing=all_or_nothing)
+                    if self._is_refused(outcomes):  # booked anew, it came to something else
+                        return
+                refused = self._take_off(made, as_booked=as_booked)
                 if refused is not None:
                     yield refused
                     return
@@ -95,14 +102,16 @@ class Bulk:
     def _open(self, stack: ExitStack) -> None:
         connection = self._writer.connection
         with translated(self._writer.path):
-            reader = open_file(self._writer.path, write=False)
+            reader = open_again(self._writer.path)
             stack.callback(reader.close)
             self._reader, self._catalog = Books(reader, self._writer.path), Catalog(reader)
             stack.enter_context(for_bulk(connection))
             unique = self._setting.random_bytes(8).hex()
-            self._stages = [Stage(connection, f"stage_{name}", unique) for name in "ab"]
-            for stage in self._stages:
+            for name in "ab":
+                stage = Stage(connection, f"stage_{name}", unique)
                 stack.callback(stage.close)
+                self._stages.append(stage)
+            stack.callback(self._roll_back)
             self._pool = stack.enter_context(ThreadPoolExecutor(1))
             stack.callback(self._wait)
             with self._writer.transaction(write=True):
@@ -113,8 +122,13 @@ class Bulk:
         if self._flight is not None:
             wait([self._flight.done])
 
-    def _make(self, batches: Iterator[Sequence[Change]]) -> _Made | None:
-        """Books what comes next, on top of what is being stored; None at the end."""
+    def _roll_back(self) -> None:
+        """What was begun when something else ended the run, and not handed over to be stored."""
+        if self._writer.connection.in_transaction:
+            self._writer.connection.execute("ROLLBACK")
+
+    def _make(self, batches: Iterator[Sequence[Change]], *, whole: bool = False) -> _Made | None:
+        """Books what comes next, on top of what is being stored, or the ``whole`` of it; None at the end."""
         stage = self._stages[0]
         self._stages.reverse()
         with translated(self._writer.path):
@@ -122,7 +136,7 @@ class Bulk:
             now = self._setting.clock()
             booking = Booking(self._reader, self._catalog, now, self._origin, self._sources, self._last)
         made = _Made(booking, [], [], stage, now)
-        while len(made.outcomes) < self._rows:
+        while whole or (len(made.outcomes) < self._rows and len(made.batches) < _MOST_BATCHES):
             changes = next(batches, None)
             if changes is None:
                 break
@@ -135,7 +149,7 @@ class Bulk:
             booking.fill_up(stage)
         return made if made.batches else None
 
-    def _take_off(self, made: _Made, *, as_booked: bool, all_or_nothing: bool) -> list[Outcome] | None:
+    def _take_off(self, made: _Made, *, as_booked: bool) -> list[Outcome] | None:
         """Begins to store what was made, booked anew if that is what it takes; or tells the outcomes where one of
         them is a refusal and none is wanted."""
         connection = self._writer.connection
@@ -144,28 +158,24 @@ class Bulk:
             asked_s = time.monotonic()
             begin_writing(connection, leave_attached=True)
             began_s = time.monotonic()
-            try:
-                others = data_version(connection) != self._version
-                busy = others or began_s - asked_s > _COURTESY_S
-                self._courtesy_s = _COURTESY_S if busy else self._courtesy_s / 2
-                if others:
-                    self._look_around()
-                if others or not as_booked:
-                    again = iter(made.batches)
-                    self._last = None
-                    made = self._make(again) or made
-                    assert next(again, None) is None
-                if all_or_nothing and any(map(_is_refusal, made.outcomes)):
-                    connection.execute("ROLLBACK")
-                    return made.outcomes
-                report = self._progress(made.outcomes) if self._progress else None
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+            others = data_version(connection) != self._version
+            busy = others or began_s - asked_s > _COURTESY_S
+            self._courtesy_s = _COURTESY_S if busy else self._courtesy_s / 2
+            if others:
+                self._look_around()
+            if others or not as_booked:
+                self._last = None
+                made = self._make(iter(made.batches), whole=True) or made
+            if self._is_refused(made.outcomes):
+                connection.execute("ROLLBACK")
+                return made.outcomes
+            report = self._record() if self._record else None
         self._last = made.booking
         self._flight = _Flight(made, self._pool.submit(self._store, made, report, began_s))
         return None
+
+    def _is_refused(self, outcomes: Sequence[Outcome]) -> bool:
+        return self._all_or_nothing and any(map(is_refusal, outcomes))
 
     def _look_around(self) -> None:
         """What may be another's doing since we last held the write lock; only to be called while we hold it."""
@@ -192,7 +202,7 @@ class Bulk:
 
     def _land(self, then: Booking | None) -> tuple[list[Outcome], bool]:
         """Waits until something is stored: its outcomes, and whether they are those that it was booked with, so
-        that what was booked on top of it stands."""
+        that what was booked on top of it stands. If not, and all or nothing is wanted, it may not be stored."""
         assert self._flight is not None
         made, done = self._flight
         with translated(self._writer.path):
@@ -207,9 +217,6 @@ class Bulk:
                 return made.outcomes, True
         self._flight = None
         self._keys_are_new = False  # one of them was not: look them up
-        self._take_off(made, as_booked=False, all_or_nothing=False)
-        return self._land(None)[0], False
-
-
-def _is_refusal(outcome: Outcome) -> bool:
-    return isinstance(outcome, Refused) and not isinstance(outcome.error, EarnsNothing)
+        self._version = -1  # and what we saw when we looked around may have been rolled back
+        refused = self._take_off(made, as_booked=False)
+        return refused or self._land(None)[0], False

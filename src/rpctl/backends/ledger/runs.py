@@ -51,9 +51,9 @@ class LedgerRuns(ABC):
         with self._runs(write=True) as runs:
             return runs.go_on(run, request)
 
-    def save_run(self, run: str, report: Document, finished_at: Instant | None) -> None:
+    def save_run(self, run: str, report: Document, finished_at: Instant | None, *, at_once: bool = False) -> None:
         """See `ImportRuns`."""
-        with self._runs(write=True) as runs:
+        with self._runs(write=True, at_once=at_once) as runs:
             runs.save(run, report, finished_at)
 
     def earlier_runs(self) -> Iterator[EarlierRun]:
@@ -123,9 +123,9 @@ class LedgerRuns(ABC):
             runs.finish_undo(run, now, report)
 
     @contextmanager
-    def _runs(self, *, write: bool = False, make: bool = False) -> Iterator[Runs]:
+    def _runs(self, *, write: bool = False, make: bool = False, at_once: bool = False) -> Iterator[Runs]:
         from rpctl.backends.ledger.sql.runs import Runs
 
         store, _ = self.tables(write=write, make=make)
-        with store.transaction(write=write):
+        with store.transaction(write=write, at_once=at_once):
             yield Runs(store.connection)

@@ -29,11 +29,12 @@ class Balances:
         self.path = path
 
     @contextmanager
-    def transaction(self, *, write: bool) -> Iterator[None]:
-        """All or nothing; a writing one holds the write lock from its start. Raises the errors of the file."""
+    def transaction(self, *, write: bool, at_once: bool = False) -> Iterator[None]:
+        """All or nothing; a writing one holds the write lock from its start, ``at_once``: without waiting for those
+        who hold it now. Raises the errors of the file."""
         with translated(self.path):
             if write:
-                begin_writing(self.connection)
+                begin_writing(self.connection, at_once=at_once)
             else:
                 self.connection.execute("BEGIN")
             try:

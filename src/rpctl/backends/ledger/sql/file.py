@@ -85,6 +85,16 @@ def _open(uri: str, path: Path, migrations: Sequence[str], *, alone: bool = Fals
     return connection
 
 
+def open_again(path: Path) -> sqlite3.Connection:
+    """Another connection to a ledger that this process has open, to read from.
+
+    Only SQLite itself may open the file then: as soon as any other descriptor of it is closed, the system drops all
+    locks that the process has on it, and whoever closes the ledger next would remove a log that is in use.
+    """
+    with translated(path):
+        return _connect(f"file:{quote(os.fsencode(path.absolute()))}?mode=ro")
+
+
 def open_untouched(path: Path, noun: str) -> sqlite3.Connection:
     """A ledger of any version this program knows, to read from; not a byte of it is changed.
 
@@ -244,14 +254,14 @@ def copy_committed(path: Path, target: Path) -> None:
         copy_file(committed, target, of=path)
 
 
-def begin_writing(connection: sqlite3.Connection, *, leave_attached: bool = False) -> None:
-    """Begins a transaction that holds the write lock, waiting for its turn for up to 30 s; ``leave_attached``: not
-    the locks of other databases that are attached to the connection.
+def begin_writing(connection: sqlite3.Connection, *, leave_attached: bool = False, at_once: bool = False) -> None:
+    """Begins a transaction that holds the write lock, waiting for its turn for up to 30 s, or hardly, ``at_once``;
+    ``leave_attached``: not the locks of other databases that are attached to the connection.
 
     SQLite waits in slices: inside it Python sees no signal, and Ctrl-C must not be deaf for so long. A slice
     also begins with short naps, so that a single change finds the gap between two batches of a long import.
     """
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    deadline = time.monotonic() + (0 if at_once else BUSY_TIMEOUT_S)
     with patience(connection, _SLICE_MS):
         while True:
             try:

@@ -168,7 +168,7 @@ class KeyedLedger:
         return (summary.customer_id, summary.active_points, tuple(map(self._look, summary.entries())))
 
     def _id(self, key: str) -> str:
-        return entry_id(Digests(self._secret).key(key))
+        return entry_id(*Digests(self._secret).keys([key]))
 
     def _outcome(self, outcome: Outcome) -> tuple[Any, ...]:
         if isinstance(outcome, Refused):

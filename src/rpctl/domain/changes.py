@@ -77,6 +77,16 @@ class Reverse(NamedTuple):
     description: str | None = None
     reason: str | None = None
 
+    @property
+    def reference_id(self) -> None:
+        """A reversal books no order."""
+        return
+
+    @property
+    def site_code(self) -> None:
+        """Nor does it belong to a site."""
+        return
+
     def canonical(self) -> str:
         """The text whose digest is the fingerprint."""
         return f"reverse\x1f{self.customer_id}\x1f{self.entry_id}\x1f\x1f"

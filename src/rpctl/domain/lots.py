@@ -91,11 +91,6 @@ class Account:
         else:
             self._touched.append(lot)
 
-    def stored(self, store: LotStore, place: int) -> None:
-        """Everything so far is in the store by now: lots need not be kept here any more."""
-        self._store, self._place = store, place
-        self._lots = self._touched = None
-
     def redeem(self, points: int, at: Instant) -> list[tuple[OpenLot, int]] | None:
         """Takes ``points`` from the lots valid at ``at``: each lot drawn on and how much, with ``left`` already
         lowered; None, and nothing taken, where they do not suffice."""

@@ -349,7 +349,7 @@ def test_damage_is_named_with_its_customer_and_entry(
 
 
 SEALED = {
-    "points": "51", "created_at": "created_at - 1", "valid_until": "valid_until - 1", "balance_after": "1",
+    "points": "51", "created_at": "created_at - 1", "valid_until": "valid_until - 1",
     "id": "'other'", "reference_id": "'other'", "description": "'other'", "reason": "'other'",
     "site_code": "'other'", "reverses": "1", "origin": "2", "recorded_at": "recorded_at - 1",
     "fingerprint": "zeroblob(16)", "salt": "zeroblob(16)", "digest": "zeroblob(32)",
@@ -361,6 +361,11 @@ def test_no_field_of_an_entry_changes_unnoticed(built: Damaged, column: str, val
     built.names["other"] = "b"
     damage(built, f"UPDATE entries SET {column} = {value} WHERE seq = :b", reseal=False)
     assert ("Anna", "b", "digest_mismatch") in built.found()
+
+
+def test_a_running_balance_does_not_change_unnoticed(built: Damaged) -> None:
+    damage(built, "UPDATE entries SET balance_after = 1 WHERE seq = :b", reseal=False)
+    assert ("Anna", "b", "balance_mismatch") in built.found()
 
 
 def test_an_entry_moved_to_another_customer_is_noticed(built: Damaged) -> None:

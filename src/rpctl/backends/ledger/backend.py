@@ -118,8 +118,7 @@ class LedgerBackend(LedgerRuns):
             if len(changes) >= _BULK_ROWS and makes:
                 from rpctl.backends.ledger.bulk import Bulk
 
-                store, _ = self.tables(write=True)
-                bulk = Bulk(store, self.setting, run, record)
+                bulk = Bulk(*self.tables(write=True), self.setting, run, record)
                 yield from bulk.apply(chain([changes], batches), all_or_nothing=all_or_nothing)
                 return
             if changes:

@@ -7,9 +7,10 @@ domain's; this module joins them to what is stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from itertools import repeat
+from typing import Any
 
 from rpctl.backends.ledger.digests import SALT_SIZE, Digests, entry_digest
 from rpctl.backends.ledger.sql.books import Books, CustomerRow, KnownKey
@@ -37,12 +38,9 @@ from rpctl.errors import (
     RpctlError,
 )
 
-if TYPE_CHECKING:
-    from rpctl.backends.ledger.sql.staging import Stage
-
-
-_MOST_CARRIED: Final = 120_000
-"""Accounts that are kept from one booking to the next: some 40 MB."""
+_Decided = tuple[int, CustomerRow, Change, bytes, int, int, Instant, Instant | None, OpenLot | None, int, int | None]
+"""An entry before it is sealed: place, customer, change, key, kind, points, ``createdAt``, ``validUntil``, the lot
+that it makes, the balance after it, the place of what it reverses. A bare tuple: millions are made of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,70 +52,40 @@ class Sources:
 
 
 class Booking:
-    """What one write transaction comes to: `book`, as often as there are changes, then `flush`.
+    """What one write transaction comes to: `book`, then `flush`, both inside it."""
 
-    A booking may also be made before its transaction begins, ``after`` another one that is being stored meanwhile
-    and whose rows ``books`` need not see yet: as long as nobody else changes the ledger, it comes to the same.
-    What it decided is then laid out on a stage: `fill` after every `book`, `fill_up` at the end.
-    """
-
-    def __init__(
-        self,
-        books: Books,
-        catalog: Catalog,
-        now: Instant,
-        origin: int,
-        sources: Sources,
-        after: Booking | None = None,
-    ) -> None:
+    def __init__(self, books: Books, catalog: Catalog, now: Instant, origin: int, sources: Sources) -> None:
         self._books = books
         self._catalog = catalog
         self._now = now
         self._origin = origin
         self._sources = sources
-        self._digests: Digests = after._digests if after else Digests(books.secret())
+        self._digests = Digests(books.secret())
         self._known: dict[bytes, KnownKey] = {}
-        self._recorded: dict[bytes, tuple[int, bytes]] = {}  # place and fingerprint of what this booking made
-        self._recorded_before = after._recorded if after else {}
-        self._customers: dict[str, CustomerRow] = after._carried() if after else {}
-        self._programs: dict[str, Program] = after._programs if after else {}
-        self._salts: Iterator[bytes] = iter(())
-        self._next_seq: int = after._next_seq if after else books.next_seq("entries")
-        self._next_customer: int = after._next_customer if after else books.next_seq("customers")
-        self._rows: dict[int, list[Any]] = {}
+        self._made: dict[bytes, tuple[int, Change]] = {}  # by key: the place of an entry of ours, and its change
+        self._customers: dict[str, CustomerRow] = {}
+        self._programs: dict[str, Program] = {}
+        self._next_seq = books.next_seq("entries")
+        self._next_customer = books.next_seq("customers")
+        self._decided: list[_Decided] = []
         self._drawn: dict[int, OpenLot] = {}
         self._allocations: list[tuple[int, int, int]] = []
         self._coupons: list[tuple[Any, ...]] = []
         self._touched: dict[int, CustomerRow] = {}
 
-    def book(self, changes: Sequence[Change], *, keys_are_new: bool = False) -> list[tuple[Outcome, int | None]]:
+    def book(self, changes: Sequence[Change], places: Iterable[int] | None = None) -> list[tuple[Outcome, int | None]]:
         """Decides every change in order: its outcome (without the entry) and the place of the entry it made or had
-        made. ``keys_are_new``: not to be looked up; if one is in all the same, the rows cannot be stored."""
-        keys = [self._digests.key(change.key) for change in changes]
-        if not keys_are_new:
-            self._known |= self._books.known_keys([key for key in keys if key not in self._recorded])
+        made. ``places``: in recording order, for each of the changes, ascending; None: one after the other."""
+        keys = self._digests.keys([change.key for change in changes])
+        self._known |= self._books.known_keys([key for key in keys if key not in self._made])
         unread = {change.customer_id for change in changes}.difference(self._customers)
         self._customers.update(self._books.customers_by_id(unread))
-        salts = self._sources.random_bytes(SALT_SIZE * len(changes))
-        self._salts = (salts[at : at + SALT_SIZE] for at in range(0, len(salts), SALT_SIZE))
-        decided = [self._decide(change, key) for change, key in zip(changes, keys, strict=True)]
-        return self._known_after_all(changes, keys, decided) if keys_are_new else decided
-
-    def _known_after_all(
-        self, changes: Sequence[Change], keys: Sequence[bytes], decided: list[tuple[Outcome, int | None]]
-    ) -> list[tuple[Outcome, int | None]]:
-        # What is refused is not stored, so that no index would tell that it is in.
-        refused = [at for at, (outcome, _) in enumerate(decided) if isinstance(outcome, Refused)]
-        self._known |= self._books.known_keys([keys[at] for at in refused])
-        for at in refused:
-            if keys[at] in self._known:
-                decided[at] = self._decide(changes[at], keys[at])
+        decided = []
+        for change, key, place in zip(changes, keys, repeat(None) if places is None else places, strict=False):
+            if place is not None:
+                self._next_seq = place
+            decided.append(self._decide(change, key))
         return decided
-
-    @property
-    def repeats(self) -> bool:
-        """Whether a key that was looked up was in before."""
-        return bool(self._known)
 
     def flush(self) -> None:
         """Writes what was decided since the last flush."""
@@ -126,55 +94,46 @@ class Booking:
         self._books.insert_customers(new)
         for customer in new:
             customer.is_new = False
-        elsewhere = self._settle_lots()
-        self._books.insert_booked(self._rows.values(), self._origin, self._now)
+        rows, elsewhere = self._seal()
+        self._books.insert_booked(rows, self._origin, self._now)
         self._books.save_remaining(elsewhere)
         self._books.insert_allocations(self._allocations)
         self._books.save_accounts(touched)
         self._catalog.insert_coupons(self._coupons)
-        self._rows, self._drawn, self._allocations, self._coupons, self._touched = {}, {}, [], [], {}
+        self._drawn, self._allocations, self._coupons, self._touched = {}, [], [], {}
 
-    def fill(self, stage: Stage) -> None:
-        """Lays out the entries that were decided on since the last time."""
-        elsewhere = self._settle_lots()
-        stage.add_entries(self._rows.values(), self._allocations)
-        self._rows, self._allocations = {}, []
-        self._drawn = {lot.position: lot for lot in elsewhere}
-
-    def fill_up(self, stage: Stage) -> None:
-        """Lays out the rest: what became of customers and of lots that are stored or laid out already."""
-        assert not self._coupons  # an exchange is stored by `flush`
-        stage.add_states(self._touched.values(), self._drawn.values())
-        self._drawn = {}
-
-    def is_stored(self, then: Booking | None) -> None:
-        """Its rows are in the ledger by now: accounts can let go of their lots, but for those that the booking
-        ``then`` goes on with."""
-        others = then._touched if then else {}
-        for seq, customer in self._touched.items():
-            if seq not in others:
-                customer.account.stored(self._books, seq)
-
-    def _carried(self) -> dict[str, CustomerRow]:
-        if len(self._customers) <= _MOST_CARRIED:
-            return self._customers
-        return {customer.customer_id: customer for customer in self._touched.values()}
-
-    def _settle_lots(self) -> list[OpenLot]:
-        """Tells the rows at hand what is left of them; what else was drawn on is answered."""
-        elsewhere = []
-        for position, lot in self._drawn.items():
-            if position in self._rows:
-                self._rows[position][_REMAINING] = lot.left
-            else:
-                elsewhere.append(lot)
-        return elsewhere
+    def _seal(self) -> tuple[list[tuple[Any, ...]], list[OpenLot]]:
+        """What was decided as rows (`BOOKED` and digests), and the lots drawn on that are none of them."""
+        decided, self._decided = self._decided, []
+        salts = self._sources.random_bytes(SALT_SIZE * len(decided))
+        fingerprints = self._digests.asked([change.canonical() for _, _, change, *_ in decided])
+        origin, now = self._origin, self._now
+        rows = []
+        at = 0
+        for (seq, customer, change, key, kind, points, created_at, valid_until, lot, balance, reverses), asked in zip(
+            decided, fingerprints, strict=True
+        ):
+            salt = salts[at : at + SALT_SIZE]
+            at += SALT_SIZE
+            reference_id, site_code = change.reference_id, change.site_code
+            description, reason = change.description, change.reason
+            digest = entry_digest(
+                salt, key, asked, customer.customer_id, kind, points, created_at, valid_until, None,
+                reference_id, description, reason, site_code, reverses, origin, now,
+            )  # fmt: skip
+            row = (
+                seq, customer.seq, kind, points, created_at, valid_until, None if lot is None else lot.left, balance,
+                reference_id, description, reason, site_code, reverses, key + asked + salt + digest,
+            )  # fmt: skip
+            rows.append(row)
+        first = decided[0][0] if decided else self._next_seq
+        return rows, [lot for position, lot in self._drawn.items() if position < first]
 
     # -- the rules -------------------------------------------------------------------------------------
 
     def _decide(self, change: Change, key: bytes) -> tuple[Outcome, int | None]:
         try:
-            if key in self._known or key in self._recorded or key in self._recorded_before:
+            if key in self._known or key in self._made:
                 return self._repeated(change, key)
             if isinstance(change, AddPoints):
                 return self._add(change, key)
@@ -185,15 +144,19 @@ class Booking:
             return Refused(error.with_traceback(None)), None
 
     def _repeated(self, change: Change, key: bytes) -> tuple[Outcome, int]:
-        if made := self._recorded.get(key) or self._recorded_before.get(key):
-            known = KnownKey(*made, erased=False)
+        recorded = None
+        if made := self._made.get(key):
+            seq, earlier = made
+            is_same = earlier.canonical() == change.canonical()
         else:
             known = self._known[key]
-        if known.erased:
-            raise CustomerDeleted("The key belongs to a change of a customer who was deleted since.")
-        if known.fingerprint != self._digests.asked(change.canonical()):
+            if known.erased:
+                raise CustomerDeleted("The key belongs to a change of a customer who was deleted since.")
+            seq, recorded = known.seq, known.recorded
+            is_same = [known.fingerprint] == self._digests.asked([change.canonical()])
+        if not is_same:
             raise KeyReused(f"The key {change.key!r} belongs to another change.", key=change.key)
-        return AlreadyApplied(recorded=known.recorded), known.seq
+        return AlreadyApplied(recorded=recorded), seq
 
     def _add(self, change: AddPoints, key: bytes) -> tuple[Outcome, int]:
         customer = self._customers.get(change.customer_id)
@@ -219,10 +182,8 @@ class Booking:
             )
         if customer is None:
             customer = self._new_customer(change.customer_id, account)
-        account.add(OpenLot(valid_until, created_at, self._next_seq, points))
-        seq = self._record(
-            customer, change, key, ADDED, points, created_at, valid_until, None, change.reference_id, change.site_code
-        )
+        account.add(lot := OpenLot(valid_until, created_at, self._next_seq, points))
+        seq = self._record(customer, change, key, ADDED, points, created_at, lot)
         return Applied(points, None, is_new, valid_until <= self._now), seq
 
     def _redeem(self, change: RedeemPoints, key: bytes, points: int | None = None) -> tuple[Outcome, int]:
@@ -241,9 +202,7 @@ class Booking:
                 available=available,
             )
         self._draw(draws)
-        seq = self._record(
-            customer, change, key, REDEEMED, points, created_at, None, None, change.reference_id, change.site_code
-        )
+        seq = self._record(customer, change, key, REDEEMED, points, created_at)
         return Applied(points), seq
 
     def _exchange(self, change: RedeemPoints, key: bytes) -> tuple[Outcome, int]:
@@ -304,9 +263,9 @@ class Booking:
                 "To give points all the same, use `rpctl points add`.",
                 reason="expired",
             )
-        account.add(OpenLot(valid_until, created_at, self._next_seq, redemption.points))
         points = redemption.points
-        seq = self._record(customer, change, key, ADDED, points, created_at, valid_until, redemption.seq)
+        account.add(lot := OpenLot(valid_until, created_at, self._next_seq, points))
+        seq = self._record(customer, change, key, ADDED, points, created_at, lot, reverses=redemption.seq)
         return Applied(points), seq
 
     # -- what they need --------------------------------------------------------------------------------
@@ -343,7 +302,7 @@ class Booking:
             self._drawn[lot.position] = lot
             self._allocations.append((self._next_seq, lot.position, points))
 
-    def _record(  # noqa: PLR0913, PLR0917 - they are what differs from kind to kind
+    def _record(
         self,
         customer: CustomerRow,
         change: Change,
@@ -351,10 +310,9 @@ class Booking:
         kind: int,
         points: int,
         created_at: Instant,
-        valid_until: Instant | None = None,
+        lot: OpenLot | None = None,
+        *,
         reverses: int | None = None,
-        reference_id: str | None = None,
-        site_code: str | None = None,
     ) -> int:
         self._next_seq = (seq := self._next_seq) + 1
         account = customer.account
@@ -363,31 +321,21 @@ class Booking:
             account.latest_created_at = created_at
         self._touched[customer.seq] = customer
         balance = account.active_points(created_at)
-        asked = self._digests.asked(change.canonical())
-        salt = next(self._salts)
-        digest = entry_digest(
-            salt, key, asked, customer.customer_id, seq, kind, points, created_at, valid_until, balance, None,
-            reference_id, change.description, change.reason, site_code, reverses, self._origin, self._now,
-        )  # fmt: skip
-        self._rows[seq] = [
-            seq, customer.seq, kind, points, created_at, valid_until, points if kind == ADDED else None, balance,
-            reference_id, change.description, change.reason, site_code, reverses, key + asked + salt + digest,
-        ]  # fmt: skip
-        self._recorded[key] = seq, asked
+        valid_until = None if lot is None else lot.valid_until
+        self._decided.append(
+            (seq, customer, change, key, kind, points, created_at, valid_until, lot, balance, reverses)
+        )
+        self._made[key] = seq, change
         return seq
-
-
-_REMAINING: Final = 6
-"""Where what is left of a lot stands among the columns that a booking decides (`Books.insert_booked`)."""
 
 
 def digest_of(customer_id: str, row: Sequence[Any]) -> bytes:
     """The digest of an entry, given its columns up to the salt: of all but what changes; the customer by name."""
-    (seq, _, kind, points, created_at, valid_until, _, balance_after, own_id, reference_id, description, reason,
-     site_code, reverses, origin, recorded_at, key, asked, salt) = row[:19]  # fmt: skip
+    (_, _, kind, points, created_at, valid_until, _, _, own_id, reference_id, description, reason, site_code, reverses,
+     origin, recorded_at, key, asked, salt) = row[:19]  # fmt: skip
     return entry_digest(
-        salt, key, asked, customer_id, seq, kind, points, created_at, valid_until, balance_after, own_id, reference_id,
-        description, reason, site_code, reverses, origin, recorded_at,
+        salt, key, asked, customer_id, kind, points, created_at, valid_until, own_id, reference_id, description, reason,
+        site_code, reverses, origin, recorded_at,
     )  # fmt: skip
 
 

@@ -1,36 +1,44 @@
-"""Batch after batch into the ledger: the next one is booked while SQLite stores the one before.
+"""Very many changes into the ledger: thousands at a time, the next laid out while SQLite stores the ones before.
 
-A booking that is made ahead sees the ledger as its predecessor leaves it, part of it only in memory. It counts as
-long as nobody else has changed the ledger since that predecessor's transaction began: SQLite's ``data_version``
-tells so once the write lock is held. Otherwise it is thrown away and made again under the lock.
+Most rows of an import are additions about which nothing is to be decided: the points are known, they are valid now,
+and the customer has nothing but such additions among the rows stored together. Of these only the running balance
+depends on what the ledger holds, so they are laid out before their transaction begins, and stored by a few statements.
+Everything else goes through a `Booking` in the same transaction; and where a guess fails (a key is in, somebody's
+change came in later than these, a program was changed) all of them do. Either way comes to the same, which a test
+holds: this module knows no rule that `Booking` does not have.
 
-Where a batch met no key that is in, the keys of the next are taken to be new without a look: should one be in all
-the same, the unique index refuses the whole batch, and it is booked again with every key looked up.
+Keys are looked up in a mass until a load has none that is in; from then on the unique index tells.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rpctl.backends.ledger.booking import Booking, Sources
-from rpctl.backends.ledger.sql.books import Books
+from rpctl.backends.ledger.digests import SALT_SIZE, Digests, entry_digest
 from rpctl.backends.ledger.sql.catalog import Catalog
+from rpctl.backends.ledger.sql.entries import ADDED
 from rpctl.backends.ledger.sql.faults import translated
-from rpctl.backends.ledger.sql.file import begin_writing, data_version, for_bulk, open_again
+from rpctl.backends.ledger.sql.file import begin_writing, for_bulk, open_again
 from rpctl.backends.ledger.sql.runs import Runs
-from rpctl.backends.ledger.sql.staging import KeyIsIn, Stage
-from rpctl.domain.outcomes import Outcome, is_refusal
+from rpctl.backends.ledger.sql.staging import CannotStore, Stage
+from rpctl.domain.changes import AddPoints, Change, Customers
+from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, is_refusal
+from rpctl.domain.values import Instant
+from rpctl.errors import RpctlError
 
 if TYPE_CHECKING:
     from rpctl.backends.ledger.backend import Setting
+    from rpctl.backends.ledger.sql.books import Books
     from rpctl.backends.port import Record
-    from rpctl.domain.changes import Change
+    from rpctl.domain.program import Program
     from rpctl.domain.redeem_options import Document
-    from rpctl.domain.values import Instant
 
 _LOCK_S: Final = 0.7
 """How long a transaction may hold the write lock before the next ones are made shorter; the limit is about 2 s
@@ -41,182 +49,354 @@ _FEWEST_ROWS: Final = 2_000
 _MOST_BATCHES: Final = 100
 """However little is in them: whoever makes them remembers what is not settled."""
 
+_ROWS_BY_RULES: Final = 10_000
+"""Rows of one transaction where every one goes through a `Booking`, which takes some five times as long."""
+
 _COURTESY_S: Final = 0.04
 """The pause between transactions while others write: enough for whoever tries again in the naps of `begin_writing`."""
 
+_Simple = tuple[int, AddPoints, int, Instant, Instant]
+"""An addition about which nothing is to be decided: its index, itself, points, ``createdAt``, ``validUntil``."""
 
-class _Made(NamedTuple):
-    """What is laid out on a stage to be stored in one transaction: the changes and what they come to."""
 
-    booking: Booking
-    batches: list[Sequence[Change]]
-    outcomes: list[Outcome]
-    stage: Stage
+class _Ground(NamedTuple):
+    """What was laid out rests on besides the customers: who records it, under which secret, by which programs."""
+
+    origin: int
+    secret: bytes
+    programs: dict[str, Program]
+
+
+@dataclass(slots=True)
+class _Load:
+    """Changes that are stored together, laid out on a stage.
+
+    ``outcomes``: None for those that are not decided yet; ``special``: the indexes of those that are to be booked by
+    the rules; ``now``: when they are recorded; ``found``: how many keys are in and how many of those for the very
+    change, None where that was not looked up.
+    """
+
+    changes: list[Change]
+    outcomes: list[Outcome | None]
+    special: list[int]
     now: Instant
-
-
-class _Flight(NamedTuple):
-    """What is being stored; ``done`` ends with the commit."""
-
-    made: _Made
-    done: Future[None]
+    stage: Stage
+    ground: _Ground
+    found: Future[tuple[int, int]] | None = None
+    stored: Future[None] | None = None
 
 
 class Bulk:
     """One run's way into one ledger. To be used once."""
 
-    def __init__(self, writer: Books, setting: Setting, run: str | None, record: Record | None) -> None:
+    def __init__(
+        self, writer: Books, catalog: Catalog, setting: Setting, run: str | None, record: Record | None
+    ) -> None:
         self._writer = writer
+        self._catalog = catalog
         self._setting = setting
         self._run = run
         self._record = record
-        self._all_or_nothing = False
         self._sources = Sources(setting.random_bytes, setting.coupon_code)
         self._rows = _MOST_ROWS
-        self._stages: list[Stage] = []
-        self._keys_are_new = False
-        self._version = self._origin = -1
+        self._keys_may_be_in = True
         self._courtesy_s = 0.0
-        self._last: Booking | None = None
-        self._flight: _Flight | None = None
+        self._flying: _Load | None = None
+        self._stopped = False
 
     def apply(self, batches: Iterator[Sequence[Change]], *, all_or_nothing: bool) -> Iterator[list[Outcome]]:
         """See `Backend.apply_batches`; as many batches as are good for one transaction are settled together."""
         self._all_or_nothing = all_or_nothing
         with ExitStack() as stack:
             self._open(stack)
-            while made := self._make(batches):  # they are planned in there, while the ones before are being stored
-                as_booked = True
-                if self._flight is not None:
-                    outcomes, as_booked = self._land(made.booking)
-                    yield outcomes
-                    if self._is_refused(outcomes):  # booked anew, it came to something else
-                        return
-                refused = self._take_off(made, as_booked=as_booked)
-                if refused is not None:
-                    yield refused
+            # They are planned in `_gather`, while the ones before are being stored.
+            while (changes := self._gather(batches)) is not None:
+                load = self._lay_out(changes) if changes else None
+                yield from self._land()
+                if self._stopped:
                     return
-            if self._flight is not None:
-                yield self._land(None)[0]
+                if load is None:
+                    yield []  # whoever made them need not remember them any more
+                else:
+                    self._take_off(load)
+            yield from self._land()
 
     def _open(self, stack: ExitStack) -> None:
-        connection = self._writer.connection
-        with translated(self._writer.path):
-            reader = open_again(self._writer.path)
-            stack.callback(reader.close)
-            self._reader, self._catalog = Books(reader, self._writer.path), Catalog(reader)
+        connection, path = self._writer.connection, self._writer.path
+        with translated(path):
+            ahead = open_again(path)
+            stack.callback(ahead.close)
+            self._ahead = Catalog(ahead)
             stack.enter_context(for_bulk(connection))
             unique = self._setting.random_bytes(8).hex()
-            for name in "ab":
-                stage = Stage(connection, f"stage_{name}", unique)
-                stack.callback(stage.close)
-                self._stages.append(stage)
+            self._stages = []
+            for name in ("stage_a", "stage_b"):
+                self._stages.append(Stage(connection, name, unique))
+                stack.callback(self._stages[-1].close)
             stack.callback(self._roll_back)
             self._pool = stack.enter_context(ThreadPoolExecutor(1))
             stack.callback(self._wait)
             with self._writer.transaction(write=True):
-                self._look_around()
+                self._goes_on = self._run is not None and self._writer.has_origin(self._run)
+                self._stand_on(self._ground_now({}))
 
     def _wait(self) -> None:
         """Whatever ends the run, what is being stored is stored whole."""
-        if self._flight is not None:
-            wait([self._flight.done])
+        if self._flying is not None:
+            tasks: list[Future[Any] | None] = [self._flying.found, self._flying.stored]
+            wait([task for task in tasks if task is not None])
 
     def _roll_back(self) -> None:
         """What was begun when something else ended the run, and not handed over to be stored."""
         if self._writer.connection.in_transaction:
             self._writer.connection.execute("ROLLBACK")
 
-    def _make(self, batches: Iterator[Sequence[Change]], *, whole: bool = False) -> _Made | None:
-        """Books what comes next, on top of what is being stored, or the ``whole`` of it; None at the end."""
+    def _gather(self, batches: Iterator[Sequence[Change]]) -> list[Change] | None:
+        """The changes of one transaction, the fewer the more of them go through the rules; None at the end."""
+        changes: list[Change] = []
+        weight = taken = 0
+        while weight < self._rows and taken < _MOST_BATCHES and (batch := next(batches, None)) is not None:
+            changes += batch
+            weight += len(batch) + 4 * sum([not isinstance(change, AddPoints) for change in batch])
+            taken += 1
+        return changes if taken else None
+
+    # -- ahead of the transaction ----------------------------------------------------------------------
+
+    def _lay_out(self, changes: list[Change]) -> _Load:
+        """Tells the simple additions from the rest, and lays them out on the stage that is free."""
         stage = self._stages[0]
         self._stages.reverse()
+        load = _Load(changes, [None] * len(changes), [], self._setting.clock(), stage, self._ground)
+        simple = self._simple(load)
+        numbers: dict[str, int] = {}
+        customers: list[Any] = []
+        placed = []
+        for _, change, points, created_at, valid_until in reversed(simple):  # so that what comes later is known
+            number = numbers.get(change.customer_id)
+            if number is None:
+                numbers[change.customer_id] = number = len(customers)
+                customers.append([number, change.customer_id, points, valid_until, created_at, False])
+                later = 0
+            else:
+                sums = customers[number]
+                later = sums[2]
+                sums[2] += points
+                sums[3] = min(sums[3], valid_until)
+                sums[4] = max(sums[4], created_at)
+            if change.created_at is not None:
+                customers[number][5] = True
+            placed.append((number, later))
+        placed.reverse()
+        keys = self._digests.keys([change.key for change in changes])
+        asked = self._digests.asked([change.canonical() for change in changes])
         with translated(self._writer.path):
-            stage.clear()
-            now = self._setting.clock()
-            booking = Booking(self._reader, self._catalog, now, self._origin, self._sources, self._last)
-        made = _Made(booking, [], [], stage, now)
-        while whole or (len(made.outcomes) < self._rows and len(made.batches) < _MOST_BATCHES):
-            changes = next(batches, None)
-            if changes is None:
-                break
+            stage.fill(
+                self._additions(load, simple, placed, keys, asked),
+                customers,
+                zip(count(), keys, asked) if self._keys_may_be_in else (),
+            )
+        return load
+
+    def _simple(self, load: _Load) -> list[_Simple]:
+        """The additions about which nothing is to be decided, with their points, ``createdAt`` and ``validUntil``;
+        of a customer all rows are, or none is."""
+        now = load.now
+        simple: list[_Simple] = []
+        others: set[str] = set()
+        for index, change in enumerate(load.changes):
+            if isinstance(change, AddPoints) and change.customers is Customers.ANY:
+                program = self._program(change.site_code)
+                created_at = now if change.created_at is None else change.created_at
+                until = change.valid_until
+                points = change.points
+                try:
+                    if points is None and change.order_value is not None:
+                        points = program.points_for(change.order_value)
+                    valid_until = until.resolve(created_at) if until else program.default_validity(created_at)
+                except RpctlError:
+                    points = None
+                if points is not None and program.enabled and created_at <= now < valid_until:
+                    simple.append((index, change, points, created_at, valid_until))
+                    continue
+            others.add(change.customer_id)
+        if others:
+            simple = [one for one in simple if one[1].customer_id not in others]
+            taken = {one[0] for one in simple}
+            load.special = [index for index in range(len(load.changes)) if index not in taken]
+        return simple
+
+    def _additions(
+        self, load: _Load, simple: list[_Simple], placed: list[tuple[int, int]], keys: list[bytes], asked: list[bytes]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Rows for the stage, like `Addition`."""
+        salts = self._setting.random_bytes(SALT_SIZE * len(simple))
+        origin, now, outcomes = load.ground.origin, load.now, load.outcomes
+        at = 0
+        for (index, change, points, created_at, valid_until), (number, later) in zip(simple, placed, strict=True):
+            salt = salts[at : at + SALT_SIZE]
+            at += SALT_SIZE
+            key, fingerprint = keys[index], asked[index]
+            reference_id, description, reason, site_code = change[4], change[5], change[6], change[9]
+            digest = entry_digest(
+                salt, key, fingerprint, change[0], ADDED, points, created_at, valid_until, None, reference_id,
+                description, reason, site_code, None, origin, now,
+            )  # fmt: skip
+            outcomes[index] = Applied(points)
+            yield (
+                index, number, points, created_at, valid_until, later, reference_id, description, reason, site_code,
+                key + fingerprint + salt + digest,
+            )  # fmt: skip
+
+    def _program(self, site_code: str) -> Program:
+        programs = self._ground.programs
+        if site_code not in programs:
             with translated(self._writer.path):
-                decided = booking.book(changes, keys_are_new=self._keys_are_new)
-                booking.fill(stage)
-            made.batches.append(changes)
-            made.outcomes.extend([outcome for outcome, _ in decided])
+                programs[site_code] = self._ahead.program(site_code)
+        return programs[site_code]
+
+    # -- the transaction -------------------------------------------------------------------------------
+
+    def _take_off(self, load: _Load) -> None:
+        """Begins to look up the keys of a load, or to store it."""
+        self._flying = load
+        if self._keys_may_be_in:
+            load.found = self._pool.submit(load.stage.known)
+        else:
+            self._begin(load)
+
+    def _land(self) -> Iterator[list[Outcome]]:
+        """Waits for what is under way, and sees to what it calls for; `_stopped` tells of a refusal where none is
+        wanted."""
+        load, self._flying = self._flying, None
+        if load is None:
+            return
+        if load.found is not None:
+            with translated(self._writer.path):
+                known, same = load.found.result()
+            if known == same == len(load.changes):
+                yield self._repeated(load)
+                return
+            self._keys_may_be_in = known > 0
+            if known == 0:
+                self._begin(load)
+        if load.stored is None:
+            yield from self._by_rules(load)
+            return
+        try:
+            with translated(self._writer.path):
+                load.stored.result()
+        except CannotStore:
+            self._keys_may_be_in = True
+            yield from self._by_rules(load)
+        else:
+            yield [outcome for outcome in load.outcomes if outcome is not None]
+
+    def _repeated(self, load: _Load) -> list[Outcome]:
+        """The outcomes where every change is in already; only a run that goes on asks where."""
+        if not self._goes_on:
+            return [AlreadyApplied()] * len(load.changes)
         with translated(self._writer.path):
-            booking.fill_up(stage)
-        return made if made.batches else None
+            known = self._writer.known_keys(keys := self._digests.keys([change.key for change in load.changes]))
+        return [AlreadyApplied(recorded=known[key].recorded) for key in keys]
 
-    def _take_off(self, made: _Made, *, as_booked: bool) -> list[Outcome] | None:
-        """Begins to store what was made, booked anew if that is what it takes; or tells the outcomes where one of
-        them is a refusal and none is wanted."""
-        connection = self._writer.connection
-        time.sleep(self._courtesy_s)
-        with translated(self._writer.path):
-            asked_s = time.monotonic()
-            begin_writing(connection, leave_attached=True)
-            began_s = time.monotonic()
-            others = data_version(connection) != self._version
-            busy = others or began_s - asked_s > _COURTESY_S
-            self._courtesy_s = _COURTESY_S if busy else self._courtesy_s / 2
-            if others:
-                self._look_around()
-            if others or not as_booked:
-                self._last = None
-                made = self._make(iter(made.batches), whole=True) or made
-            if self._is_refused(made.outcomes):
-                connection.execute("ROLLBACK")
-                return made.outcomes
-            report = self._record() if self._record else None
-        self._last = made.booking
-        self._flight = _Flight(made, self._pool.submit(self._store, made, report, began_s))
-        return None
-
-    def _is_refused(self, outcomes: Sequence[Outcome]) -> bool:
-        return self._all_or_nothing and any(map(is_refusal, outcomes))
-
-    def _look_around(self) -> None:
-        """What may be another's doing since we last held the write lock; only to be called while we hold it."""
-        self._version = data_version(self._writer.connection)
-        self._origin = self._writer.origin(self._setting.who, self._setting.version, self._run)
-
-    def _store(self, made: _Made, report: Document | None, began_s: float) -> None:
-        """In the other thread: the whole of a transaction but its begin. Python is needed for none of it."""
+    def _begin(self, load: _Load) -> None:
+        """Begins the transaction of a load, books what is special, and leaves the rest to the other thread. Where the
+        ground has shifted since it was laid out, or a refusal is not wanted, nothing is begun."""
+        began_s = self._lock()
         connection = self._writer.connection
         try:
-            made.stage.store(self._origin, made.now)
-            if report is not None and self._run is not None:
-                Runs(connection).save(self._run, report, None)
-            connection.execute("COMMIT")
+            with translated(self._writer.path):
+                same_ground = self._stand_on(self._ground_now(load.ground.programs)) == load.ground
+                place = self._writer.next_seq("entries")
+                if same_ground and load.special:
+                    special = [load.changes[index] for index in load.special]
+                    booking = Booking(self._writer, self._catalog, load.now, load.ground.origin, self._sources)
+                    decided = booking.book(special, [place + index for index in load.special])
+                    for index, (outcome, _) in zip(load.special, decided, strict=True):
+                        load.outcomes[index] = outcome
+                    booking.flush()
+                refused = self._all_or_nothing and any(
+                    outcome is not None and is_refusal(outcome) for outcome in load.outcomes
+                )
+                if not same_ground or refused:
+                    connection.execute("ROLLBACK")
+                    return
+                report = self._record() if self._record else None
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        held_s = time.monotonic() - began_s
+        load.stored = self._pool.submit(self._store, load, place, report, began_s)
+        self._flying = load if self._flying is load else None
+
+    def _lock(self) -> float:
+        """Takes the write lock, after others who wait for it; answers when."""
+        time.sleep(self._courtesy_s)
+        asked_s = time.monotonic()
+        with translated(self._writer.path):
+            begin_writing(self._writer.connection, leave_attached=True)
+        began_s = time.monotonic()
+        self._courtesy_s = _COURTESY_S if began_s - asked_s > _COURTESY_S / 4 else self._courtesy_s / 2
+        return began_s
+
+    def _ground_now(self, programs: Iterable[str]) -> _Ground:
+        """What everything rests on, inside a transaction. Raises `RunNotFound`."""
+        origin = self._writer.origin(self._setting.who, self._setting.version, self._run)
+        return _Ground(origin, self._writer.secret(), {site: self._catalog.program(site) for site in programs})
+
+    def _stand_on(self, ground: _Ground) -> _Ground:
+        """What is laid out from now on rests on this."""
+        if ground != getattr(self, "_ground", None):
+            self._ground = ground
+            self._digests = Digests(ground.secret)
+        return ground
+
+    def _store(self, load: _Load, place: int, report: Document | None, began_s: float) -> None:
+        """In the other thread: the rest of a transaction. While SQLite is at work, Python is not needed."""
+        connection = self._writer.connection
+        try:
+            load.stage.store(place, load.ground.origin, load.now)
+            self._commit(report)
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self._adapt(time.monotonic() - began_s)
+
+    def _by_rules(self, load: _Load) -> Iterator[list[Outcome]]:
+        """Every change of a load through a `Booking`, in transactions of their own."""
+        connection = self._writer.connection
+        for start in range(0, len(load.changes), _ROWS_BY_RULES):
+            changes = load.changes[start : start + _ROWS_BY_RULES]
+            self._lock()
+            try:
+                with translated(self._writer.path):
+                    ground = self._stand_on(self._ground_now(load.ground.programs))
+                    now = self._setting.clock()
+                    booking = Booking(self._writer, self._catalog, now, ground.origin, self._sources)
+                    outcomes = [outcome for outcome, _ in booking.book(changes)]
+                    self._stopped = self._all_or_nothing and any(map(is_refusal, outcomes))
+                    if self._stopped:
+                        connection.execute("ROLLBACK")
+                    else:
+                        booking.flush()
+                        self._commit(self._record() if self._record else None)
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            yield outcomes
+            if self._stopped:
+                return
+
+    def _commit(self, report: Document | None) -> None:
+        if report is not None and self._run is not None:
+            Runs(self._writer.connection).save(self._run, report, None)
+        self._writer.connection.execute("COMMIT")
+
+    def _adapt(self, held_s: float) -> None:
         if held_s > _LOCK_S:
             self._rows = max(_FEWEST_ROWS, round(self._rows * max(_LOCK_S / held_s, 0.25)))
         elif held_s < _LOCK_S / 2:
             self._rows = min(_MOST_ROWS, self._rows * 5 // 4)
-
-    def _land(self, then: Booking | None) -> tuple[list[Outcome], bool]:
-        """Waits until something is stored: its outcomes, and whether they are those that it was booked with, so
-        that what was booked on top of it stands. If not, and all or nothing is wanted, it may not be stored."""
-        assert self._flight is not None
-        made, done = self._flight
-        with translated(self._writer.path):
-            try:
-                done.result()
-            except KeyIsIn:
-                pass
-            else:
-                self._flight = None
-                made.booking.is_stored(then)
-                self._keys_are_new = not made.booking.repeats
-                return made.outcomes, True
-        self._flight = None
-        self._keys_are_new = False  # one of them was not: look them up
-        self._version = -1  # and what we saw when we looked around may have been rolled back
-        refused = self._take_off(made, as_booked=False)
-        return refused or self._land(None)[0], False

@@ -1,13 +1,14 @@
 """Digests of keys, of what was asked for, and of whole entries.
 
 Keys and fingerprints are 16-byte BLAKE2b digests keyed with a secret of the ledger, so that the file does not
-give away keys that were built from e-mail addresses. An entry's digest covers all that never changes of it,
+give away keys that were built from e-mail addresses. An entry's digest covers all that was decided of it,
 salted with 16 random bytes of its own: once the salt is erased with a deleted customer's text, the digest
 tells nothing any more and still proves that an entry stood there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from struct import Struct
 
@@ -16,7 +17,7 @@ SALT_SIZE = 16
 ENTRY_DIGEST_SIZE = 32
 _NONE = "\x01"
 _NO_NUMBER = -(2**63)
-_numbers = Struct(">9q").pack
+_numbers = Struct(">7q").pack
 
 
 class Digests:
@@ -27,17 +28,23 @@ class Digests:
         self._key = blake2b(digest_size=KEY_SIZE, key=secret, person=b"rpctl key")
         self._asked = blake2b(digest_size=KEY_SIZE, key=secret, person=b"rpctl asked")
 
-    def key(self, key: str) -> bytes:
-        """The digest under which a change's key is kept."""
-        digest = self._key.copy()
-        digest.update(key.encode())
-        return digest.digest()
+    def keys(self, keys: Sequence[str]) -> list[bytes]:
+        """The digests under which changes' keys are kept."""
+        return _all(self._key, keys)
 
-    def asked(self, canonical: str) -> bytes:
-        """The fingerprint: the digest of what was asked for."""
-        digest = self._asked.copy()
-        digest.update(canonical.encode())
-        return digest.digest()
+    def asked(self, canonical: Sequence[str]) -> list[bytes]:
+        """Fingerprints: the digests of what was asked for."""
+        return _all(self._asked, canonical)
+
+
+def _all(empty: blake2b, texts: Sequence[str]) -> list[bytes]:
+    digests = []
+    copy = empty.copy
+    for text in texts:
+        digest = copy()
+        digest.update(text.encode())
+        digests.append(digest.digest())
+    return digests
 
 
 def entry_digest(  # noqa: PLR0913, PLR0917 - they are an entry's columns
@@ -45,12 +52,10 @@ def entry_digest(  # noqa: PLR0913, PLR0917 - they are an entry's columns
     key: bytes,
     asked: bytes,
     customer_id: str,
-    seq: int,
     kind: int,
     points: int,
     created_at: int,
     valid_until: int | None,
-    balance_after: int,
     own_id: str | None,
     reference_id: str | None,
     description: str | None,
@@ -60,7 +65,8 @@ def entry_digest(  # noqa: PLR0913, PLR0917 - they are an entry's columns
     origin: int,
     recorded_at: int,
 ) -> bytes:
-    """The digest of an entry: of all that never changes of it, ``asked`` being the fingerprint.
+    """The digest of an entry: of all that was decided of it, ``asked`` being the fingerprint. Its place in recording
+    order and the running balance are not in it: a chain of digests tells the one, recomputing the other.
 
     What is no text has a fixed length; no text can contain NUL or SOH, which part them and stand for one that is
     not there. Raises `struct.error` for a number beyond 64 bits.
@@ -71,7 +77,7 @@ def entry_digest(  # noqa: PLR0913, PLR0917 - they are an entry's columns
         f"{_NONE if site_code is None else site_code}\0"
     )
     numbers = _numbers(
-        seq, kind, points, created_at, _NO_NUMBER if valid_until is None else valid_until, balance_after,
+        kind, points, created_at, _NO_NUMBER if valid_until is None else valid_until,
         _NO_NUMBER if reverses is None else reverses, origin, recorded_at,
     )  # fmt: skip
     return blake2b(salt + key + asked + numbers + texts.encode(), digest_size=ENTRY_DIGEST_SIZE).digest()

@@ -66,7 +66,8 @@ class Undoing:
             return None
         start = max(first, below - _SPAN)
         found = sql.entries(connection, self._run, start, below, BATCH_ENTRIES)
-        keys = {row.seq: self._digests.key(self._change(row).key) for row in found}
+        digests = self._digests.keys([self._change(row).key for row in found])
+        keys = {row.seq: key for row, key in zip(found, digests, strict=True)}
         known = self._books.known_keys(list(keys.values()))
         for row in found:
             if keys[row.seq] not in known:  # else somebody made a key of their own just like it
@@ -154,7 +155,7 @@ class Undoing:
         fields: list[Any] = [
             seq, customer.row.seq, kind, points, customer.at, valid_until, points if kind == ADDED else None,
             customer.active, None, None, change.description, None, None, row.seq, self._origin, self._now, key,
-            self._digests.asked(change.canonical()), self._random_bytes(SALT_SIZE),
+            *self._digests.asked([change.canonical()]), self._random_bytes(SALT_SIZE),
         ]  # fmt: skip
         fields.append(digest_of(row.customer_id, fields))
         self._rows[seq] = fields

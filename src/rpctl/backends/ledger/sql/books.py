@@ -86,6 +86,10 @@ class Books(Entries):
             ).fetchone()
         return int(row[0])
 
+    def has_origin(self, run: str) -> bool:
+        """Whether anything was recorded in that import run."""
+        return self.connection.execute("SELECT 1 FROM origins WHERE run = ?", (run,)).fetchone() is not None
+
     def _has_run(self, run: str) -> bool:
         return self.connection.execute("SELECT 1 FROM import_runs WHERE run = ?", (run,)).fetchone() is not None
 

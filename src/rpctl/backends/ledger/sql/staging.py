@@ -1,47 +1,82 @@
-"""A booking's rows on their way into the ledger: laid out in memory, then stored with a few statements.
+"""Rows on their way into the ledger: laid out in memory, then stored with a few statements.
 
 A row that is handed over by itself costs SQLite's Python more than storing it. Rows that lie in another database
-of the same process already are stored by one statement for all, and while that runs Python is free for the next.
+of the same process are stored by one statement for all, and while that runs Python is free to lay out the next.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 
-from rpctl.backends.ledger.sql.books import BOOKED, DIGESTS
+from rpctl.backends.ledger.sql.books import DIGESTS
+from rpctl.domain.values import Instant
 
-if TYPE_CHECKING:
-    from rpctl.backends.ledger.sql.books import CustomerRow
-    from rpctl.domain.lots import OpenLot
-
-_TABLES: Final = f"""
-CREATE TABLE entries ({BOOKED.replace("seq", "seq INTEGER PRIMARY KEY", 1)}, digests);
-CREATE TABLE allocations (redemption, lot, points);
-CREATE TABLE customers (seq INTEGER PRIMARY KEY, customer_id, latest_created_at, open_points, no_expiry_before);
-CREATE TABLE remaining (seq INTEGER PRIMARY KEY, points);
+_TABLES: Final = """
+CREATE TABLE additions (ordinal INTEGER PRIMARY KEY, customer, points, created_at, valid_until, later,
+  reference_id, description, reason, site_code, digests);
+CREATE TABLE customers (number INTEGER PRIMARY KEY, customer_id, points, first_expiry, latest, backdated);
+CREATE TABLE asked (ordinal INTEGER PRIMARY KEY, key, fingerprint);
 """
-_NAMES: Final = ("entries", "allocations", "customers", "remaining")
-_ENTRY: Final = f"INSERT INTO entries VALUES ({', '.join('?' * (BOOKED.count(',') + 2))})"
-_STORE: Final = (
-    "INSERT INTO main.customers (seq, customer_id, latest_created_at, open_points, no_expiry_before)"
-    " SELECT seq, customer_id, latest_created_at, open_points, no_expiry_before FROM {stage}.customers WHERE true"
-    " ON CONFLICT (seq) DO UPDATE SET latest_created_at = excluded.latest_created_at,"
-    " open_points = excluded.open_points, no_expiry_before = excluded.no_expiry_before",
-    f"INSERT INTO main.entries ({BOOKED}, origin, recorded_at, {DIGESTS}) SELECT {BOOKED}, :origin, :recorded_at,"
-    " substr(digests, 1, 16), substr(digests, 17, 16), substr(digests, 33, 16), substr(digests, 49)"
-    " FROM {stage}.entries ORDER BY seq",
-    # Not UPDATE FROM: that may go through all entries to find a few.
-    "UPDATE main.entries SET remaining = (SELECT points FROM {stage}.remaining s WHERE s.seq = main.entries.seq)"
-    " WHERE seq IN (SELECT seq FROM {stage}.remaining)",
-    "INSERT INTO main.allocations (redemption, lot, points) SELECT redemption, lot, points FROM {stage}.allocations"
-    " ORDER BY redemption, lot",
+_NAMES: Final = ("additions", "customers", "asked")
+_PLACED: Final = (
+    "CREATE TEMP TABLE IF NOT EXISTS placed (number INTEGER PRIMARY KEY, place INTEGER, active INTEGER, late INTEGER)"
+)
+_NEW_POINTS: Final = """
+INSERT INTO main.customers (customer_id, latest_created_at, open_points, no_expiry_before)
+  SELECT customer_id, latest, points, first_expiry FROM {stage}.customers WHERE true ORDER BY number DESC
+  ON CONFLICT (customer_id) DO UPDATE SET
+    latest_created_at = max(coalesce(latest_created_at, excluded.latest_created_at), excluded.latest_created_at),
+    open_points = open_points + excluded.open_points,
+    no_expiry_before = min(no_expiry_before, excluded.no_expiry_before)
+"""
+_PLACES: Final = """
+INSERT INTO temp.placed (number, place, active, late)
+  SELECT s.number, c.seq, c.open_points - CASE WHEN c.no_expiry_before > :now THEN 0 ELSE
+      (SELECT coalesce(sum(e.remaining), 0) FROM main.entries e
+        WHERE e.customer = c.seq AND (e.remaining > 0) = 1 AND e.valid_until <= :now) END,
+    c.latest_created_at > :now OR (s.backdated AND c.no_expiry_before <= :now)
+  FROM {stage}.customers s CROSS JOIN main.customers c ON c.customer_id = s.customer_id
+"""
+_ENTRIES: Final = f"""
+INSERT INTO main.entries (seq, customer, kind, points, created_at, valid_until, remaining, balance_after,
+    reference_id, description, reason, site_code, origin, recorded_at, {DIGESTS})
+  SELECT :place + a.ordinal, p.place, 1, a.points, a.created_at, a.valid_until, a.points, p.active - a.later,
+    a.reference_id, a.description, a.reason, a.site_code, :origin, :now,
+    substr(a.digests, 1, 16), substr(a.digests, 17, 16), substr(a.digests, 33, 16), substr(a.digests, 49)
+  FROM {{stage}}.additions a CROSS JOIN temp.placed p ON p.number = a.customer ORDER BY a.ordinal
+"""
+_KNOWN: Final = (
+    "SELECT count(*), coalesce(sum(e.fingerprint = a.fingerprint), 0)"
+    " FROM {stage}.asked a CROSS JOIN main.entries e ON e.key = a.key"
 )
 
 
-class KeyIsIn(Exception):
-    """A key that was taken to be new is in the ledger."""
+class CannotStore(Exception):
+    """The additions are not as simple as they were taken to be: a key is in, somebody's latest change is later than
+    they are, or points that are given a past date would count beside others that have expired since."""
+
+
+class Addition(NamedTuple):
+    """An addition without anything to decide about it.
+
+    ``ordinal``: its place among those that are stored together, from 0; ``customer``: a number for the customer;
+    ``later``: how many points the customer gets by the additions after it; ``digests``: key, fingerprint, salt and
+    digest in a row.
+    """
+
+    ordinal: int
+    customer: int
+    points: int
+    created_at: Instant
+    valid_until: Instant
+    later: int
+    reference_id: str | None
+    description: str | None
+    reason: str | None
+    site_code: str
+    digests: bytes
 
 
 class Stage:
@@ -58,46 +93,53 @@ class Stage:
         self._own.execute("PRAGMA journal_mode = OFF")
         self._own.executescript(_TABLES)
         ledger.execute(f"ATTACH ? AS {name}", (uri,))
+        ledger.execute(_PLACED)
 
-    def clear(self) -> None:
-        """What lay here is stored, or never will be."""
-        if self._own.in_transaction:
-            self._own.execute("ROLLBACK")
-        self._own.execute("BEGIN")
+    def fill(
+        self,
+        additions: Iterable[tuple[Any, ...]],
+        customers: Iterable[tuple[int, str, int, Instant, Instant, bool]],
+        asked: Iterable[tuple[int, bytes, bytes]],
+    ) -> None:
+        """Lays out what comes next in place of what lay here: tuples like `Addition`; of each customer the number
+        (the higher, the earlier in the file), the id, the new points, the first of their expiries, the latest
+        ``createdAt``, and whether any was given; the keys and fingerprints that are to be looked up."""
+        own = self._own
+        if own.in_transaction:  # it ended in an error
+            own.execute("ROLLBACK")
+        own.execute("BEGIN")
         for name in _NAMES:
-            self._own.execute(f"DELETE FROM {name}")
+            own.execute(f"DELETE FROM {name}")
+        own.executemany("INSERT INTO additions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", additions)
+        own.executemany("INSERT INTO customers VALUES (?, ?, ?, ?, ?, ?)", customers)
+        own.executemany("INSERT INTO asked VALUES (?, ?, ?)", asked)
+        own.execute("COMMIT")
 
-    def add_entries(self, rows: Iterable[Sequence[Any]], allocations: Iterable[tuple[int, int, int]]) -> None:
-        """New entries, each `BOOKED` and its digests in a row; which redemption drew on which lot, and how much."""
-        self._own.executemany(_ENTRY, rows)
-        self._own.executemany("INSERT INTO allocations VALUES (?, ?, ?)", allocations)
+    def known(self) -> tuple[int, int]:
+        """How many of the keys are in, and how many of those for the very change."""
+        count, same = self._ledger.execute(self._sql(_KNOWN)).fetchone()
+        return count, same
 
-    def add_states(self, customers: Iterable[CustomerRow], lots: Iterable[OpenLot]) -> None:
-        """What customers' accounts came to, and what is left of lots whose entries are stored or were added
-        before. Ends what `clear` began."""
-        self._own.executemany(
-            "INSERT INTO customers VALUES (?, ?, ?, ?, ?)",
-            [
-                (c.seq, c.customer_id, a.latest_created_at, a.open_points, a.no_expiry_before)
-                for c in customers
-                for a in (c.account,)
-            ],
-        )
-        self._own.executemany("INSERT INTO remaining VALUES (?, ?)", [(lot.position, lot.left) for lot in lots])
-        self._own.execute("COMMIT")
-
-    def store(self, origin: int, recorded_at: int) -> None:
-        """Puts everything into the ledger, inside its transaction. Raises `KeyIsIn`, and what SQLite does."""
-        constants = {"origin": origin, "recorded_at": recorded_at}
-        for sql in _STORE:
-            try:
-                self._ledger.execute(sql.replace("{stage}", self.name), constants)
-            except sqlite3.IntegrityError as error:
-                if "entries.key" in str(error):
-                    raise KeyIsIn from error
-                raise
+    def store(self, place: int, origin: int, now: Instant) -> None:
+        """Puts the additions into the ledger, inside its transaction. ``place``: of the first in recording order;
+        ``now``: when they are recorded, in milliseconds since 1970. Raises `CannotStore`, and what SQLite does."""
+        constants = {"place": place, "origin": origin, "now": now}
+        self._ledger.execute("DELETE FROM temp.placed")
+        self._ledger.execute(self._sql(_NEW_POINTS), constants)
+        self._ledger.execute(self._sql(_PLACES), constants)
+        if self._ledger.execute("SELECT max(late) FROM temp.placed").fetchone()[0]:
+            raise CannotStore
+        try:
+            self._ledger.execute(self._sql(_ENTRIES), constants)
+        except sqlite3.IntegrityError as error:
+            if "entries.key" in str(error):
+                raise CannotStore from error
+            raise
 
     def close(self) -> None:
         """Lets go of the memory."""
         self._ledger.execute(f"DETACH {self.name}")
         self._own.close()
+
+    def _sql(self, template: str) -> str:
+        return template.replace("{stage}", self.name)

@@ -478,7 +478,7 @@ def test_memory_does_not_grow_with_rows(desk: Desk, monkeypatch: pytest.MonkeyPa
     peaks = []
     for rows in (2_000, 10_000):
         sign = ["x" if n % 100 < wrong else "" for n in range(rows)]
-        text = "customer_id,points\n" + "".join(f"C{n // 40},{sign[n]}{n + 1}\n" for n in range(rows))
+        text = "customer_id,points\n" + "".join(f"C{n % 50},{sign[n]}{n + 1}\n" for n in range(rows))
         path = desk.file(text, f"{rows}.csv")
         del text, sign
         tracemalloc.start()

@@ -238,6 +238,23 @@ def test_keys_that_are_in_are_known_however_long_none_was_met(desk: Desk) -> Non
         desk.assert_same()
 
 
+@pytest.mark.parametrize(
+    "late",
+    [
+        AddPoints("A", "k14", None, Decimal(0)),  # earns nothing
+        RedeemPoints("A", "k14", 500),  # there is no such customer
+        AddPoints("A", "k14", 5),
+        AddPoints("C0", "k14", 15, description="note"),
+        RedeemPoints("C0", "k14", 1),
+    ],
+)
+@pytest.mark.parametrize("at", [11, 13, 15, 19, 22])
+def test_what_is_refused_anyway_is_told_first_that_its_key_is_taken(desk: Desk, late: Change, at: int) -> None:
+    changes = [*adds(50)[:at], late, *adds(50)[at:]]
+    assert told(desk.run(in_batches(changes))) == told(desk.one_by_one(changes))
+    desk.assert_same()
+
+
 def test_the_report_is_kept_with_what_is_stored(desk: Desk) -> None:
     seen: list[int] = []
 

@@ -73,7 +73,8 @@ class _Load:
 
     ``outcomes``: None for those that are not decided yet; ``special``: the indexes of those that are to be booked by
     the rules; ``now``: when they are recorded; ``found``: how many keys are in and how many of those for the very
-    change, None where that was not looked up.
+    change, None where that was not looked up; ``entangled``: a key is that of a special and of another change, so
+    that only the rules tell what comes of it.
     """
 
     changes: list[Change]
@@ -82,6 +83,7 @@ class _Load:
     now: Instant
     stage: Stage
     ground: _Ground
+    entangled: bool = False
     found: Future[tuple[int, int]] | None = None
     stored: Future[None] | None = None
 
@@ -224,6 +226,8 @@ class Bulk:
             simple = [one for one in simple if one[1].customer_id not in others]
             taken = {one[0] for one in simple}
             load.special = [index for index in range(len(load.changes)) if index not in taken]
+            special_keys = {load.changes[index].key for index in load.special}
+            load.entangled = any(one[1].key in special_keys for one in simple)
         return simple
 
     def _additions(
@@ -303,6 +307,8 @@ class Bulk:
     def _begin(self, load: _Load) -> None:
         """Begins the transaction of a load, books what is special, and leaves the rest to the other thread. Where the
         ground has shifted since it was laid out, or a refusal is not wanted, nothing is begun."""
+        if load.entangled:
+            return
         began_s = self._lock()
         connection = self._writer.connection
         try:

@@ -52,7 +52,7 @@ def parse_id(text: str, what: str = "customer id") -> str:
         raise InvalidValue(f"The {what} {text!a} has a control or invisible character in it.")
     if text[0] == " " or text[-1] == " ":
         raise InvalidValue(f"The {what} {text!r} begins or ends with a space.")
-    if text[0] in "+-0123456789" and re.fullmatch(_SCIENTIFIC, text):
+    if "+" in text and re.fullmatch(_SCIENTIFIC, text):
         raise InvalidValue(
             f"The {what} {text!r} is a number in scientific notation.",
             "A spreadsheet rounded it. Format the column as text and export again.",

@@ -171,31 +171,11 @@ class Bulk:
         self._stages.reverse()
         load = _Load(changes, [None] * len(changes), [], self._setting.clock(), stage, self._ground)
         simple = self._simple(load)
-        numbers: dict[str, int] = {}
-        customers: list[Any] = []
-        placed = []
-        for _, change, points, created_at, valid_until in reversed(simple):  # so that what comes later is known
-            number = numbers.get(change.customer_id)
-            if number is None:
-                numbers[change.customer_id] = number = len(customers)
-                customers.append([number, change.customer_id, points, valid_until, created_at, False])
-                later = 0
-            else:
-                sums = customers[number]
-                later = sums[2]
-                sums[2] += points
-                sums[3] = min(sums[3], valid_until)
-                sums[4] = max(sums[4], created_at)
-            if change.created_at is not None:
-                customers[number][5] = True
-            placed.append((number, later))
-        placed.reverse()
         keys = self._digests.keys([change.key for change in changes])
         asked = self._digests.asked([change.canonical() for change in changes])
         with translated(self._writer.path):
             stage.fill(
-                self._additions(load, simple, placed, keys, asked),
-                customers,
+                self._additions(load, simple, keys, asked),
                 zip(count(), keys, asked) if self._keys_may_be_in else (),
             )
         return load
@@ -231,25 +211,32 @@ class Bulk:
         return simple
 
     def _additions(
-        self, load: _Load, simple: list[_Simple], placed: list[tuple[int, int]], keys: list[bytes], asked: list[bytes]
+        self, load: _Load, simple: list[_Simple], keys: list[bytes], asked: list[bytes]
     ) -> Iterator[tuple[Any, ...]]:
         """Rows for the stage, like `Addition`."""
         salts = self._setting.random_bytes(SALT_SIZE * len(simple))
         origin, now, outcomes = load.ground.origin, load.now, load.outcomes
+        sums: dict[str, int] = {}
+        later = []
+        for _, change, points, *_ in reversed(simple):
+            later.append(so_far := sums.get(change.customer_id, 0))
+            sums[change.customer_id] = so_far + points
+        same: dict[int, Applied] = {}  # outcomes: few numbers of points come again and again
         at = 0
-        for (index, change, points, created_at, valid_until), (number, later) in zip(simple, placed, strict=True):
+        for index, change, points, created_at, valid_until in simple:
             salt = salts[at : at + SALT_SIZE]
             at += SALT_SIZE
             key, fingerprint = keys[index], asked[index]
-            reference_id, description, reason, site_code = change[4], change[5], change[6], change[9]
+            customer_id, _, _, _, reference_id, description, reason, _, given, site_code, _ = change
             digest = entry_digest(
-                salt, key, fingerprint, change[0], ADDED, points, created_at, valid_until, None, reference_id,
+                salt, key, fingerprint, customer_id, ADDED, points, created_at, valid_until, None, reference_id,
                 description, reason, site_code, None, origin, now,
             )  # fmt: skip
-            outcomes[index] = Applied(points)
+            outcome = same.get(points)
+            outcomes[index] = outcome or same.setdefault(points, Applied(points))
             yield (
-                index, number, points, created_at, valid_until, later, reference_id, description, reason, site_code,
-                key + fingerprint + salt + digest,
+                index, customer_id, points, later.pop(), given, valid_until, reference_id, description, reason,
+                site_code, key + fingerprint + salt + digest,
             )  # fmt: skip
 
     def _program(self, site_code: str) -> Program:

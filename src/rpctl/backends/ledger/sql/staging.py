@@ -14,38 +14,41 @@ from rpctl.backends.ledger.sql.books import DIGESTS
 from rpctl.domain.values import Instant
 
 _TABLES: Final = """
-CREATE TABLE additions (ordinal INTEGER PRIMARY KEY, customer, points, created_at, valid_until, later,
+CREATE TABLE additions (ordinal INTEGER PRIMARY KEY, customer_id, points, later, created_at, valid_until,
   reference_id, description, reason, site_code, digests);
-CREATE TABLE customers (number INTEGER PRIMARY KEY, customer_id, points, first_expiry, latest, backdated);
 CREATE TABLE asked (ordinal INTEGER PRIMARY KEY, key, fingerprint);
 """
-_NAMES: Final = ("additions", "customers", "asked")
+_NAMES: Final = ("additions", "asked")
 _PLACED: Final = (
-    "CREATE TEMP TABLE IF NOT EXISTS placed (number INTEGER PRIMARY KEY, place INTEGER, active INTEGER, late INTEGER)"
+    "CREATE TEMP TABLE IF NOT EXISTS placed (ordinal INTEGER PRIMARY KEY, customer INTEGER, balance_after INTEGER,"
+    " late INTEGER)"
 )
 _NEW_POINTS: Final = """
 INSERT INTO main.customers (customer_id, latest_created_at, open_points, no_expiry_before)
-  SELECT customer_id, latest, points, first_expiry FROM {stage}.customers WHERE true ORDER BY number DESC
+  SELECT customer_id, max(coalesce(created_at, :now)), sum(points), min(valid_until) FROM {stage}.additions
+    WHERE true GROUP BY customer_id
   ON CONFLICT (customer_id) DO UPDATE SET
     latest_created_at = max(coalesce(latest_created_at, excluded.latest_created_at), excluded.latest_created_at),
     open_points = open_points + excluded.open_points,
     no_expiry_before = min(no_expiry_before, excluded.no_expiry_before)
 """
+# The customer's points are there by now, so that each balance is the sum without what comes later.
 _PLACES: Final = """
-INSERT INTO temp.placed (number, place, active, late)
-  SELECT s.number, c.seq, c.open_points - CASE WHEN c.no_expiry_before > :now THEN 0 ELSE
+INSERT INTO temp.placed (ordinal, customer, balance_after, late)
+  SELECT a.ordinal, c.seq,
+    c.open_points - a.later - CASE WHEN c.no_expiry_before > :now THEN 0 ELSE
       (SELECT coalesce(sum(e.remaining), 0) FROM main.entries e
         WHERE e.customer = c.seq AND (e.remaining > 0) = 1 AND e.valid_until <= :now) END,
-    c.latest_created_at > :now OR (s.backdated AND c.no_expiry_before <= :now)
-  FROM {stage}.customers s CROSS JOIN main.customers c ON c.customer_id = s.customer_id
+    c.latest_created_at > :now OR (a.created_at IS NOT NULL AND c.no_expiry_before <= :now)
+  FROM {stage}.additions a CROSS JOIN main.customers c ON c.customer_id = a.customer_id
 """
 _ENTRIES: Final = f"""
 INSERT INTO main.entries (seq, customer, kind, points, created_at, valid_until, remaining, balance_after,
     reference_id, description, reason, site_code, origin, recorded_at, {DIGESTS})
-  SELECT :place + a.ordinal, p.place, 1, a.points, a.created_at, a.valid_until, a.points, p.active - a.later,
-    a.reference_id, a.description, a.reason, a.site_code, :origin, :now,
+  SELECT :place + a.ordinal, p.customer, 1, a.points, coalesce(a.created_at, :now), a.valid_until, a.points,
+    p.balance_after, a.reference_id, a.description, a.reason, a.site_code, :origin, :now,
     substr(a.digests, 1, 16), substr(a.digests, 17, 16), substr(a.digests, 33, 16), substr(a.digests, 49)
-  FROM {{stage}}.additions a CROSS JOIN temp.placed p ON p.number = a.customer ORDER BY a.ordinal
+  FROM {{stage}}.additions a CROSS JOIN temp.placed p ON p.ordinal = a.ordinal ORDER BY a.ordinal
 """
 _KNOWN: Final = (
     "SELECT count(*), coalesce(sum(e.fingerprint = a.fingerprint), 0)"
@@ -61,17 +64,17 @@ class CannotStore(Exception):
 class Addition(NamedTuple):
     """An addition without anything to decide about it.
 
-    ``ordinal``: its place among those that are stored together, from 0; ``customer``: a number for the customer;
-    ``later``: how many points the customer gets by the additions after it; ``digests``: key, fingerprint, salt and
-    digest in a row.
+    ``ordinal``: its place among those that are stored together, from 0; ``later``: how many points the customer gets
+    by those after it; ``created_at``: None where it is when it is
+    recorded; ``digests``: key, fingerprint, salt and digest in a row.
     """
 
     ordinal: int
-    customer: int
+    customer_id: str
     points: int
-    created_at: Instant
-    valid_until: Instant
     later: int
+    created_at: Instant | None
+    valid_until: Instant
     reference_id: str | None
     description: str | None
     reason: str | None
@@ -95,15 +98,9 @@ class Stage:
         ledger.execute(f"ATTACH ? AS {name}", (uri,))
         ledger.execute(_PLACED)
 
-    def fill(
-        self,
-        additions: Iterable[tuple[Any, ...]],
-        customers: Iterable[tuple[int, str, int, Instant, Instant, bool]],
-        asked: Iterable[tuple[int, bytes, bytes]],
-    ) -> None:
-        """Lays out what comes next in place of what lay here: tuples like `Addition`; of each customer the number
-        (the higher, the earlier in the file), the id, the new points, the first of their expiries, the latest
-        ``createdAt``, and whether any was given; the keys and fingerprints that are to be looked up."""
+    def fill(self, additions: Iterable[tuple[Any, ...]], asked: Iterable[tuple[int, bytes, bytes]]) -> None:
+        """Lays out what comes next in place of what lay here: tuples like `Addition`; the keys and fingerprints that
+        are to be looked up."""
         own = self._own
         if own.in_transaction:  # it ended in an error
             own.execute("ROLLBACK")
@@ -111,7 +108,6 @@ class Stage:
         for name in _NAMES:
             own.execute(f"DELETE FROM {name}")
         own.executemany("INSERT INTO additions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", additions)
-        own.executemany("INSERT INTO customers VALUES (?, ?, ?, ?, ?, ?)", customers)
         own.executemany("INSERT INTO asked VALUES (?, ?, ?)", asked)
         own.execute("COMMIT")
 

@@ -37,9 +37,8 @@ Connection = sqlite3.Connection
 
 APPLICATION_ID: Final = 0x52504C47  # "RPLG", in the file's header at byte 68
 _SLICE_MS: Final = 200
-_PAGE_SIZE: Final = 8192  # fewer and fuller pages than SQLite's own: a bulk import touches most leaves of an index
 _CACHE_KIB, _BULK_CACHE_KIB = 2_000, 64_000
-_LOG_PAGES, _BULK_LOG_PAGES = 1_000, 16_000  # SQLite's own, and some 128 MB
+_LOG_PAGES, _BULK_LOG_PAGES = 1_000, 32_000  # SQLite's own, and some 128 MB
 _MAGIC: Final = b"SQLite format 3\0"
 _OF_THE_SOURCE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _COMPANIONS: Final = ("-wal", "-journal")
@@ -387,7 +386,6 @@ def _check_header(path: Path, newest: int, noun: str = "ledger") -> int:
 
 
 def _create(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
-    connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.executescript(_script(migrations, 0))

@@ -70,8 +70,9 @@ class Backend(Protocol):
         all_or_nothing: bool = False,
         record: Record | None = None,
     ) -> Iterator[list[Outcome]]:
-        """Applies batch after batch as `apply` does, without entries, and answers with their outcomes in order, a
-        list whenever some are settled; a backend may take the next batch before the one before is settled.
+        """Applies batch after batch as `apply` does, but tells neither entries nor who is new. Answers with the
+        outcomes in order, a list whenever some are settled; a backend may take the next batch before the one before
+        is settled.
 
         ``record`` answers with the run's report so far, to be kept together with what is settled next. With
         ``all_or_nothing`` the first outcomes that have a refusal among them are the last, and nothing of what they

@@ -16,22 +16,21 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rpctl.backends.ledger.booking import Booking, Sources
-from rpctl.backends.ledger.digests import SALT_SIZE, Digests, entry_digest
+from rpctl.backends.ledger.digests import SALT_SIZE, Digests
+from rpctl.backends.ledger.simple import Told, staged, tell
 from rpctl.backends.ledger.sql.catalog import Catalog
-from rpctl.backends.ledger.sql.entries import ADDED
 from rpctl.backends.ledger.sql.faults import translated
 from rpctl.backends.ledger.sql.file import begin_writing, for_bulk, open_again
 from rpctl.backends.ledger.sql.runs import Runs
 from rpctl.backends.ledger.sql.staging import CannotStore, Stage
-from rpctl.domain.changes import AddPoints, Change, Customers
+from rpctl.domain.changes import Change
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, is_refusal
 from rpctl.domain.values import Instant
-from rpctl.errors import RpctlError
 
 if TYPE_CHECKING:
     from rpctl.backends.ledger.backend import Setting
@@ -55,12 +54,9 @@ _ROWS_BY_RULES: Final = 10_000
 _COURTESY_S: Final = 0.04
 """The pause between transactions while others write: enough for whoever tries again in the naps of `begin_writing`."""
 
-_Simple = tuple[int, AddPoints, int, Instant, Instant]
-"""An addition about which nothing is to be decided: its index, itself, points, ``createdAt``, ``validUntil``."""
-
 
 class _Ground(NamedTuple):
-    """What was laid out rests on besides the customers: who records it, under which secret, by which programs."""
+    """What was read before a transaction and has to hold in it: who records, the ledger's secret, the programs."""
 
     origin: int
     secret: bytes
@@ -69,21 +65,23 @@ class _Ground(NamedTuple):
 
 @dataclass(slots=True)
 class _Load:
-    """Changes that are stored together, laid out on a stage.
+    """Changes that are settled together. The other thread looks their keys up (``found``: how many are in, and how
+    many of those for the very change), or stores them (``stored``), or first the one and then the other. Where
+    neither comes to an end, every change is booked by the rules.
 
-    ``outcomes``: None for those that are not decided yet; ``special``: the indexes of those that are to be booked by
-    the rules; ``now``: when they are recorded; ``found``: how many keys are in and how many of those for the very
-    change, None where that was not looked up; ``entangled``: a key is that of a special and of another change, so
-    that only the rules tell what comes of it.
+    ``keys``, ``asked``: digests of keys and fingerprints; ``told``: None until they are laid out to be stored;
+    ``outcomes``: None for what is not decided yet; ``now``: when they are recorded; ``stage``: where they are laid
+    out; ``ground``: what that rests on.
     """
 
     changes: list[Change]
-    outcomes: list[Outcome | None]
-    special: list[int]
+    keys: list[bytes]
+    asked: list[bytes]
     now: Instant
     stage: Stage
     ground: _Ground
-    entangled: bool = False
+    told: Told | None = None
+    outcomes: list[Outcome | None] = field(default_factory=list)
     found: Future[tuple[int, int]] | None = None
     stored: Future[None] | None = None
 
@@ -103,7 +101,7 @@ class Bulk:
         self._rows = _MOST_ROWS
         self._keys_may_be_in = True
         self._courtesy_s = 0.0
-        self._flying: _Load | None = None
+        self._under_way: _Load | None = None
         self._stopped = False
 
     def apply(self, batches: Iterator[Sequence[Change]], *, all_or_nothing: bool) -> Iterator[list[Outcome]]:
@@ -114,14 +112,14 @@ class Bulk:
             # They are planned in `_gather`, while the ones before are being stored.
             while (changes := self._gather(batches)) is not None:
                 load = self._lay_out(changes) if changes else None
-                yield from self._land()
+                yield from self._finish()
                 if self._stopped:
                     return
                 if load is None:
                     yield []  # whoever made them need not remember them any more
                 else:
-                    self._take_off(load)
-            yield from self._land()
+                    self._start(load)
+            yield from self._finish()
 
     def _open(self, stack: ExitStack) -> None:
         connection, path = self._writer.connection, self._writer.path
@@ -144,8 +142,8 @@ class Bulk:
 
     def _wait(self) -> None:
         """Whatever ends the run, what is being stored is stored whole."""
-        if self._flying is not None:
-            tasks: list[Future[Any] | None] = [self._flying.found, self._flying.stored]
+        if self._under_way is not None:
+            tasks: list[Future[Any] | None] = [self._under_way.found, self._under_way.stored]
             wait([task for task in tasks if task is not None])
 
     def _roll_back(self) -> None:
@@ -154,90 +152,40 @@ class Bulk:
             self._writer.connection.execute("ROLLBACK")
 
     def _gather(self, batches: Iterator[Sequence[Change]]) -> list[Change] | None:
-        """The changes of one transaction, the fewer the more of them go through the rules; None at the end."""
+        """The changes of one transaction, as a rule; None at the end."""
         changes: list[Change] = []
-        weight = taken = 0
-        while weight < self._rows and taken < _MOST_BATCHES and (batch := next(batches, None)) is not None:
+        taken = 0
+        while len(changes) < self._rows and taken < _MOST_BATCHES and (batch := next(batches, None)) is not None:
             changes += batch
-            weight += len(batch) + 4 * sum([not isinstance(change, AddPoints) for change in batch])
             taken += 1
         return changes if taken else None
 
     # -- ahead of the transaction ----------------------------------------------------------------------
 
     def _lay_out(self, changes: list[Change]) -> _Load:
-        """Tells the simple additions from the rest, and lays them out on the stage that is free."""
+        """Puts on the stage that is free what the other thread needs next. Nothing here waits for that thread."""
         stage = self._stages[0]
         self._stages.reverse()
-        load = _Load(changes, [None] * len(changes), [], self._setting.clock(), stage, self._ground)
-        simple = self._simple(load)
         keys = self._digests.keys([change.key for change in changes])
         asked = self._digests.asked([change.canonical() for change in changes])
-        with translated(self._writer.path):
-            stage.fill(
-                self._additions(load, simple, keys, asked),
-                zip(count(), keys, asked) if self._keys_may_be_in else (),
-            )
+        load = _Load(changes, keys, asked, self._setting.clock(), stage, self._ground)
+        if self._keys_may_be_in:
+            with translated(self._writer.path):
+                stage.fill((), zip(count(), keys, asked))
+        else:
+            self._lay_out_additions(load)
         return load
 
-    def _simple(self, load: _Load) -> list[_Simple]:
-        """The additions about which nothing is to be decided, with their points, ``createdAt`` and ``validUntil``;
-        of a customer all rows are, or none is."""
-        now = load.now
-        simple: list[_Simple] = []
-        others: set[str] = set()
-        for index, change in enumerate(load.changes):
-            if isinstance(change, AddPoints) and change.customers is Customers.ANY:
-                program = self._program(change.site_code)
-                created_at = now if change.created_at is None else change.created_at
-                until = change.valid_until
-                points = change.points
-                try:
-                    if points is None and change.order_value is not None:
-                        points = program.points_for(change.order_value)
-                    valid_until = until.resolve(created_at) if until else program.default_validity(created_at)
-                except RpctlError:
-                    points = None
-                if points is not None and program.enabled and created_at <= now < valid_until:
-                    simple.append((index, change, points, created_at, valid_until))
-                    continue
-            others.add(change.customer_id)
-        if others:
-            simple = [one for one in simple if one[1].customer_id not in others]
-            taken = {one[0] for one in simple}
-            load.special = [index for index in range(len(load.changes)) if index not in taken]
-            special_keys = {load.changes[index].key for index in load.special}
-            load.entangled = any(one[1].key in special_keys for one in simple)
-        return simple
-
-    def _additions(
-        self, load: _Load, simple: list[_Simple], keys: list[bytes], asked: list[bytes]
-    ) -> Iterator[tuple[Any, ...]]:
-        """Rows for the stage, like `Addition`."""
-        salts = self._setting.random_bytes(SALT_SIZE * len(simple))
-        origin, now, outcomes = load.ground.origin, load.now, load.outcomes
-        sums: dict[str, int] = {}
-        later = []
-        for _, change, points, *_ in reversed(simple):
-            later.append(so_far := sums.get(change.customer_id, 0))
-            sums[change.customer_id] = so_far + points
-        same: dict[int, Applied] = {}  # outcomes: few numbers of points come again and again
-        at = 0
-        for index, change, points, created_at, valid_until in simple:
-            salt = salts[at : at + SALT_SIZE]
-            at += SALT_SIZE
-            key, fingerprint = keys[index], asked[index]
-            customer_id, _, _, _, reference_id, description, reason, _, given, site_code, _ = change
-            digest = entry_digest(
-                salt, key, fingerprint, customer_id, ADDED, points, created_at, valid_until, None, reference_id,
-                description, reason, site_code, None, origin, now,
-            )  # fmt: skip
-            outcome = same.get(points)
-            outcomes[index] = outcome or same.setdefault(points, Applied(points))
-            yield (
-                index, customer_id, points, later.pop(), given, valid_until, reference_id, description, reason,
-                site_code, key + fingerprint + salt + digest,
-            )  # fmt: skip
+    def _lay_out_additions(self, load: _Load) -> None:
+        load.told = told = tell(load.changes, load.now, self._program)
+        load.outcomes = [None] * len(load.changes)
+        same: dict[int, Applied] = {}  # few numbers of points come again and again
+        for index, _, points, *_ in told.simple:
+            load.outcomes[index] = same.get(points) or same.setdefault(points, Applied(points))
+        salts = self._setting.random_bytes(SALT_SIZE * len(told.simple))
+        rows = staged(told.simple, load.keys, load.asked, salts, load.ground.origin, load.now)
+        with translated(self._writer.path):
+            load.stage.fill(rows, ())
 
     def _program(self, site_code: str) -> Program:
         programs = self._ground.programs
@@ -248,53 +196,56 @@ class Bulk:
 
     # -- the transaction -------------------------------------------------------------------------------
 
-    def _take_off(self, load: _Load) -> None:
-        """Begins to look up the keys of a load, or to store it."""
-        self._flying = load
-        if self._keys_may_be_in:
+    def _start(self, load: _Load) -> None:
+        """Sets the other thread to work on a load."""
+        self._under_way = load
+        if load.told is None:
             load.found = self._pool.submit(load.stage.known)
         else:
-            self._begin(load)
+            self._begin(load, load.told)
 
-    def _land(self) -> Iterator[list[Outcome]]:
-        """Waits for what is under way, and sees to what it calls for; `_stopped` tells of a refusal where none is
-        wanted."""
-        load, self._flying = self._flying, None
+    def _finish(self) -> Iterator[list[Outcome]]:
+        """Waits for the load that is under way: its outcomes, in one list or several. `_stopped` tells of a refusal
+        where none is wanted."""
+        load = self._under_way
         if load is None:
             return
-        if load.found is not None:
-            with translated(self._writer.path):
-                known, same = load.found.result()
-            if known == same == len(load.changes):
-                yield self._repeated(load)
-                return
-            self._keys_may_be_in = known > 0
-            if known == 0:
-                self._begin(load)
-        if load.stored is None:
-            yield from self._by_rules(load)
-            return
-        try:
-            with translated(self._writer.path):
-                load.stored.result()
-        except CannotStore:
-            self._keys_may_be_in = True
+        outcomes = self._looked_up(load) if load.found is not None else None
+        if outcomes is None and load.stored is not None:
+            try:
+                with translated(self._writer.path):
+                    load.stored.result()
+                outcomes = [outcome for outcome in load.outcomes if outcome is not None]
+            except CannotStore:
+                self._keys_may_be_in = True
+        self._under_way = None
+        if outcomes is None:
             yield from self._by_rules(load)
         else:
-            yield [outcome for outcome in load.outcomes if outcome is not None]
+            yield outcomes
 
-    def _repeated(self, load: _Load) -> list[Outcome]:
-        """The outcomes where every change is in already; only a run that goes on asks where."""
-        if not self._goes_on:
-            return [AlreadyApplied()] * len(load.changes)
+    def _looked_up(self, load: _Load) -> list[Outcome] | None:
+        """The outcomes where every change is in already. Otherwise the load is begun, if none is, and None."""
+        assert load.found is not None
         with translated(self._writer.path):
-            known = self._writer.known_keys(keys := self._digests.keys([change.key for change in load.changes]))
-        return [AlreadyApplied(recorded=known[key].recorded) for key in keys]
+            known, same = load.found.result()
+            if known == same == len(load.changes):
+                if not self._goes_on:
+                    return [AlreadyApplied()] * same
+                places = self._writer.known_keys(load.keys)  # only a run that goes on asks where they are
+                if places.keys() >= set(load.keys):
+                    return [AlreadyApplied(recorded=places[key].recorded) for key in load.keys]
+        self._keys_may_be_in = known > 0
+        if known == 0:
+            self._lay_out_additions(load)
+            assert load.told is not None
+            self._begin(load, load.told)
+        return None
 
-    def _begin(self, load: _Load) -> None:
-        """Begins the transaction of a load, books what is special, and leaves the rest to the other thread. Where the
-        ground has shifted since it was laid out, or a refusal is not wanted, nothing is begun."""
-        if load.entangled:
+    def _begin(self, load: _Load, told: Told) -> None:
+        """Begins the transaction of a load, books what is not simple, and leaves the rest to the other thread. Where
+        the ground has shifted since it was laid out, or a refusal is not wanted, nothing is begun."""
+        if told.entangled:
             return
         began_s = self._lock()
         connection = self._writer.connection
@@ -302,16 +253,14 @@ class Bulk:
             with translated(self._writer.path):
                 same_ground = self._stand_on(self._ground_now(load.ground.programs)) == load.ground
                 place = self._writer.next_seq("entries")
-                if same_ground and load.special:
-                    special = [load.changes[index] for index in load.special]
+                if same_ground and told.others:
+                    others = [load.changes[index] for index in told.others]
                     booking = Booking(self._writer, self._catalog, load.now, load.ground.origin, self._sources)
-                    decided = booking.book(special, [place + index for index in load.special])
-                    for index, (outcome, _) in zip(load.special, decided, strict=True):
+                    decided = booking.book(others, [place + index for index in told.others])
+                    for index, (outcome, _) in zip(told.others, decided, strict=True):
                         load.outcomes[index] = outcome
                     booking.flush()
-                refused = self._all_or_nothing and any(
-                    outcome is not None and is_refusal(outcome) for outcome in load.outcomes
-                )
+                refused = self._all_or_nothing and any(is_refusal(one) for one in load.outcomes if one is not None)
                 if not same_ground or refused:
                     connection.execute("ROLLBACK")
                     return
@@ -321,7 +270,6 @@ class Bulk:
                 connection.execute("ROLLBACK")
             raise
         load.stored = self._pool.submit(self._store, load, place, report, began_s)
-        self._flying = load if self._flying is load else None
 
     def _lock(self) -> float:
         """Takes the write lock, after others who wait for it; answers when."""

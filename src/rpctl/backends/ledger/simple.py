@@ -1,0 +1,81 @@
+"""Additions about which nothing is to be decided: told from other changes, and made into rows ahead of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from rpctl.backends.ledger.digests import SALT_SIZE, entry_digest
+from rpctl.backends.ledger.sql.entries import ADDED
+from rpctl.domain.changes import AddPoints, Change, Customers
+from rpctl.domain.program import Program
+from rpctl.domain.values import Instant
+from rpctl.errors import RpctlError
+
+Simple = tuple[int, AddPoints, int, Instant, Instant]
+"""Such an addition: its index, itself, points, ``createdAt``, ``validUntil``. A bare tuple: millions are made."""
+
+
+class Told(NamedTuple):
+    """The simple additions among some changes, and the indexes of the others; ``entangled``: one of these has the key
+    of one of those, so that only the rules tell what comes of both."""
+
+    simple: list[Simple]
+    others: list[int]
+    entangled: bool
+
+
+def tell(changes: Sequence[Change], now: Instant, program_of: Callable[[str], Program]) -> Told:
+    """Which of the changes, recorded at ``now``, are simple: the points are known, they are valid now, and the
+    customer has nothing but such additions among these changes."""
+    simple: list[Simple] = []
+    customers: set[str] = set()
+    for index, change in enumerate(changes):
+        if isinstance(change, AddPoints) and change.customers is Customers.ANY:
+            program = program_of(change.site_code)
+            created_at = now if change.created_at is None else change.created_at
+            until = change.valid_until
+            points = change.points
+            try:
+                if points is None and change.order_value is not None:
+                    points = program.points_for(change.order_value)
+                valid_until = until.resolve(created_at) if until else program.default_validity(created_at)
+            except RpctlError:
+                points = None  # whoever books it will say so
+            if points is not None and program.enabled and created_at <= now < valid_until:
+                simple.append((index, change, points, created_at, valid_until))
+                continue
+        customers.add(change.customer_id)
+    if not customers:
+        return Told(simple, [], entangled=False)
+    simple = [one for one in simple if one[1].customer_id not in customers]
+    places = {one[0] for one in simple}
+    others = [index for index in range(len(changes)) if index not in places]
+    keys = {changes[index].key for index in others}
+    return Told(simple, others, entangled=any(one[1].key in keys for one in simple))
+
+
+def staged(
+    simple: Sequence[Simple], keys: Sequence[bytes], asked: Sequence[bytes], salts: bytes, origin: int, now: Instant
+) -> Iterator[tuple[Any, ...]]:
+    """Rows like `Addition`. ``keys``, ``asked``: digests of keys and fingerprints, by index; ``salts``: 16 bytes for
+    each of them; ``origin``, ``now``: who records them, and when."""
+    sums: dict[str, int] = {}
+    later = []
+    for _, change, points, *_ in reversed(simple):
+        later.append(so_far := sums.get(change.customer_id, 0))
+        sums[change.customer_id] = so_far + points
+    at = 0
+    for index, change, points, created_at, valid_until in simple:
+        salt = salts[at : at + SALT_SIZE]
+        at += SALT_SIZE
+        key, fingerprint = keys[index], asked[index]
+        customer_id, _, _, _, reference_id, description, reason, _, given, site_code, _ = change
+        digest = entry_digest(
+            salt, key, fingerprint, customer_id, ADDED, points, created_at, valid_until, None, reference_id,
+            description, reason, site_code, None, origin, now,
+        )  # fmt: skip
+        yield (
+            index, customer_id, points, later.pop(), given, valid_until, reference_id, description, reason, site_code,
+            key + fingerprint + salt + digest,
+        )  # fmt: skip

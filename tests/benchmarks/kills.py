@@ -31,7 +31,7 @@ def main() -> int:
         rows = Path(folder) / "changes.csv"
         expected = write_changes(rows, args.rows, args.seed)
         while kills < args.kills and not wrong:  # an import may be through before it was killed often enough
-            home = Home(Path(folder) / f"after-{kills}")
+            home = Home(Path(folder) / f"home-{rng.getrandbits(48):x}")
             home.folder.mkdir()
             kills += _killed_import(home, rows, expected, args.kills - kills, rng, piped=args.piped, wrong=wrong)
             if args.undo:

@@ -48,8 +48,8 @@ _FEWEST_ROWS: Final = 2_000
 _MOST_BATCHES: Final = 100
 """However little is in them: whoever makes them remembers what is not settled."""
 
-_ROWS_BY_RULES: Final = 10_000
-"""Rows of one transaction where every one goes through a `Booking`, which takes some five times as long."""
+_BY_RULES: Final = 5
+"""How many times as long a row takes that goes through a `Booking`."""
 
 _COURTESY_S: Final = 0.04
 """The pause between transactions while others write: enough for whoever tries again in the naps of `begin_writing`."""
@@ -245,8 +245,8 @@ class Bulk:
     def _begin(self, load: _Load, told: Told) -> None:
         """Begins the transaction of a load, books what is not simple, and leaves the rest to the other thread. Where
         the ground has shifted since it was laid out, or a refusal is not wanted, nothing is begun."""
-        if told.entangled:
-            return
+        if told.entangled or len(told.others) * _BY_RULES > 2 * self._rows:
+            return  # the others would hold the lock too long
         began_s = self._lock()
         connection = self._writer.connection
         try:
@@ -308,9 +308,11 @@ class Bulk:
     def _by_rules(self, load: _Load) -> Iterator[list[Outcome]]:
         """Every change of a load through a `Booking`, in transactions of their own."""
         connection = self._writer.connection
-        for start in range(0, len(load.changes), _ROWS_BY_RULES):
-            changes = load.changes[start : start + _ROWS_BY_RULES]
-            self._lock()
+        start = 0
+        while start < len(load.changes):
+            changes = load.changes[start : start + max(self._rows // _BY_RULES, 1)]
+            start += len(changes)
+            began_s = self._lock()
             try:
                 with translated(self._writer.path):
                     ground = self._stand_on(self._ground_now(load.ground.programs))
@@ -323,6 +325,7 @@ class Bulk:
                     else:
                         booking.flush()
                         self._commit(self._record() if self._record else None)
+                        self._adapt(time.monotonic() - began_s)
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

@@ -271,6 +271,9 @@ class _Job:
         report.run = run
         own, recorded_rows, copy = self._record(runs, report, run)
         rejects = self._rejects()
+        rows = self._rows(rejects)
+        if self.options.strict:  # the first refusal ends it: a limit would only cut what belongs together
+            rows = rows._replace(max_errors=None)
 
         def record() -> dict[str, Any] | None:  # so that whatever ends the run leaves its counts
             report.ended_at = self.clock()
@@ -278,9 +281,7 @@ class _Job:
             return report.document() if report.rows >= recorded_rows else None
 
         try:
-            Pass(
-                self._rows(rejects), report, self._told("applying"), own=own, strict=self.options.strict, record=record
-            ).go(backend)
+            Pass(rows, report, self._told("applying"), own=own, strict=self.options.strict, record=record).go(backend)
             try:
                 self._end(report, rejects)
             except OutputExists as error:  # it came while rows were applied

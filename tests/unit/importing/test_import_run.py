@@ -271,24 +271,27 @@ class Others:
         assert isinstance(self.desk.backend.apply([self.change])[0], Applied | AlreadyApplied)
 
 
-def test_strict_applies_nothing_of_one_batch_even_if_others_change_the_ledger_after_the_rehearsal(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("limit", [None, 1])
+@pytest.mark.parametrize("batch", [1, 1_000])
+def test_strict_applies_nothing_even_if_others_change_the_ledger_after_the_rehearsal(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, batch: int, limit: int | None
 ) -> None:
+    monkeypatch.setattr(passing, "BATCH_ROWS", batch)
     desk.backend.apply([AddPoints("C1", "before", 100)])
     Others(desk, monkeypatch, 60)
     text = "customer_id,points,order_value\nC2,10,\nC3,,0.5\nC1,-50,\nC4,10,\n"
-    report = desk.run(text, strict=True)
-    assert counts(report) == {"rows": 4, "skipped": 1, "refused": 1}
+    report = desk.run(text, strict=True, max_errors=limit)
+    assert counts(report)["refused"] == 1
     assert (report.exit_status, report.points_added, report.overtaken_at_line) == (3, 0, 2)
     assert (desk.balances(), desk.codes()) == ({"C1": 40}, ["insufficient_points"])
     assert desk.backend.run("run-1")["finishedAt"] is None
     assert list(desk.backend.verify().problems()) == []
 
 
-def test_strict_stops_at_the_first_batch_with_a_refusal_and_tells_where(
+def test_strict_stops_at_the_first_transaction_with_a_refusal_and_tells_where(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passing, "BATCH_ROWS", 10)
+    monkeypatch.setattr(bulk, "_MOST_ROWS", 50)  # 10 by the rules
     desk.backend.apply([AddPoints("C1", "before", 100)])
     Others(desk, monkeypatch, 60)
     rows = [f"A{n},1\n" for n in range(35)]

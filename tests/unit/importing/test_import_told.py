@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from rpctl.backends.ledger import bulk
 from rpctl.backends.ledger.backend import LedgerBackend
 from rpctl.domain.changes import RedeemPoints
-from rpctl.importing import passing
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def overtaken(monkeypatch: pytest.MonkeyPatch, rpctl: Any) -> None:
         self.apply([RedeemPoints("C1", "theirs", 60)])
 
     monkeypatch.setattr(LedgerBackend, "start_run", start)
-    monkeypatch.setattr(passing, "BATCH_ROWS", 2)
+    monkeypatch.setattr(bulk, "_MOST_ROWS", 10)  # 2 by the rules
 
 
 @pytest.mark.usefixtures("overtaken")

@@ -107,7 +107,8 @@ class LedgerBackend(LedgerRuns):
         all_or_nothing: bool = False,
         record: Record | None = None,
     ) -> Iterator[list[Outcome]]:
-        """See the port. Small batches are a plain transaction each."""
+        """See the port. Small batches are a plain transaction each, unless a refusal is to take back those before it:
+        then as many as go together are one."""
         from itertools import chain
 
         from rpctl.domain.outcomes import is_refusal
@@ -115,7 +116,7 @@ class LedgerBackend(LedgerRuns):
         batches = iter(batches)
         for changes in batches:
             makes = faults.exists(self.path) or any(map(_can_create, changes))
-            if len(changes) >= _BULK_ROWS and makes:
+            if makes and changes and (all_or_nothing or len(changes) >= _BULK_ROWS):
                 from rpctl.backends.ledger.bulk import Bulk
 
                 bulk = Bulk(*self.tables(write=True), self.setting, run, record)

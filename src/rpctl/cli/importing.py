@@ -211,8 +211,8 @@ class _Progress:
         self._shown_s = now_s
         then_s, before = self._lately[0]
         rate = (done - before) / max(now_s - then_s, 0.001)
-        text = f"{phase} {done:,} rows, {rate:,.0f}/s"
-        if total:
-            text = f"{phase} {done:,} of {total:,} rows ({done * 100 // total} %), {rate:,.0f}/s"
-            text += f", {(total - done) / max(rate, 0.001):.0f} s left"
+        text = f"{phase} {done:,} of {total:,} rows ({done * 100 // total} %)" if total else f"{phase} {done:,} rows"
+        if rate:  # nothing done yet tells nothing of the rest
+            text += f", {rate:,.0f}/s"
+            text += f", {(total - done) / rate:.0f} s left" if total else ""
         self._terminal.progress(text)

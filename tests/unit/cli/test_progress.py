@@ -52,3 +52,7 @@ def test_rows_that_were_in_already_do_not_shorten_the_time_that_is_left(shown: A
     for second in range(4, 20):  # the rest: 10,000 a second
         line = shown(second, "applying", 300_000 + (second - 3) * 10_000, 1_000_000)
     assert line == "applying 460,000 of 1,000,000 rows (46 %), 10,000/s, 54 s left"
+
+
+def test_before_anything_is_done_nothing_is_said_of_the_rest(shown: Any) -> None:
+    assert shown(1, "applying", 0, 1_000_000) == "applying 0 of 1,000,000 rows (0 %)"

@@ -34,8 +34,8 @@ class PlainLines:
         while not self.ended:
             try:
                 read = self._text.read(_BLOCK_CHARACTERS)
-            except UnicodeError:
-                return
+            except (UnicodeError, OSError):
+                return  # whoever reads the rest meets it too, and tells its line or its cause
             block = rest + read
             if read:
                 end = block.rfind("\n") + 1

@@ -103,7 +103,7 @@ class Source:
         if header and _is_no_text(header):
             raise self._not_text([(1, header)])
         content = ContentReader(header, key_at)
-        for _, lines, records in self._pieces():
+        for line, lines, records in self._pieces():
             if records:
                 rows = [as_one(cells) for _, cells in records]
             else:
@@ -112,7 +112,7 @@ class Source:
             try:
                 content.add(rows)
             except UnicodeEncodeError:
-                raise self._not_text(records) from None
+                raise self._not_text(records or [(at, [text]) for at, text in enumerate(lines, line)]) from None
             if on_progress and content.rows % _PROGRESS_ROWS < len(rows):
                 on_progress(content.rows)
         return content.content()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from pathlib import Path
@@ -138,6 +139,35 @@ def test_what_is_absent_or_a_directory_or_unreadable_is_refused(tmp_path: Path, 
     if not os.access(path, os.R_OK):
         with pytest.raises(InvalidFile, match="cannot be read"):
             rows(path)
+
+
+@pytest.mark.parametrize("row", ["+2AA-,5", '"+2AA-",5'])
+def test_half_a_character_is_told_with_its_line(path: Path, row: str) -> None:
+    path.write_text(f"customer_id,points\nC1,5\n{row}\n")
+    with (
+        pytest.raises(InvalidFile, match="line 3: this is not text"),
+        open_source(path, "points.csv", encoding="utf-7") as source,
+    ):
+        source.content()
+
+
+def test_a_disk_that_fails_in_the_middle_of_a_file_is_an_unreadable_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text("customer_id,points\n" + "C1,5\n" * 40_000)
+
+    class Failing(io.FileIO):
+        def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+            if self.tell() >= 100_000:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().readinto(buffer)
+
+    monkeypatch.setattr(Path, "open", lambda self, mode: io.BufferedReader(Failing(self, mode)))
+    with (
+        pytest.raises(InvalidFile, match="cannot be read: Input/output error"),
+        open_source(path, "points.csv") as source,
+    ):
+        source.content()
 
 
 def test_a_stream_is_read_as_often_as_wanted() -> None:

@@ -2,11 +2,13 @@
 
 backend      fills the port: a method an operation
 booking      decides a batch of changes inside one write transaction
+bulk         very many changes, thousands in a transaction; simple: additions about which nothing is to be decided
+runs         import runs: recorded, undone, forgotten; claims: one process at a time; undoing: the opposite of a run
 digests      keys, fingerprints and entries as digests
 audit        checks every invariant, independently of booking
 upkeep       the file as someone looks after it: facts, backup, restore, export
 workplace    folders for what is half made, swept when their maker is gone
 sql/         the only modules that know the database: faults (errors), file, balances, entries (reading), books
-             (writing), catalog (options, coupons, programs, import runs), audit
+             (writing), staging (writing in a mass), catalog (options, coupons, programs), runs, undo, audit
 migrations/  the schema, numbered, append-only
 """

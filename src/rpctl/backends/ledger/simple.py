@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rpctl.backends.ledger.digests import SALT_SIZE, entry_digest
 from rpctl.backends.ledger.sql.entries import ADDED
+from rpctl.backends.ledger.sql.staging import Addition
 from rpctl.domain.changes import AddPoints, Change, Customers
 from rpctl.domain.program import Program
 from rpctl.domain.values import Instant
@@ -57,8 +58,8 @@ def tell(changes: Sequence[Change], now: Instant, program_of: Callable[[str], Pr
 
 def staged(
     simple: Sequence[Simple], keys: Sequence[bytes], asked: Sequence[bytes], salts: bytes, origin: int, now: Instant
-) -> Iterator[tuple[Any, ...]]:
-    """Rows like `Addition`. ``keys``, ``asked``: digests of keys and fingerprints, by index; ``salts``: 16 bytes for
+) -> Iterator[Addition]:
+    """The additions as rows. ``keys``, ``asked``: digests of keys and fingerprints, by index; ``salts``: 16 bytes for
     each of them; ``origin``, ``now``: who records them, and when."""
     sums: dict[str, int] = {}
     later = []

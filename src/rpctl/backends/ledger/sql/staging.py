@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from rpctl.backends.ledger.sql.books import DIGESTS
 from rpctl.domain.values import Instant
@@ -56,30 +56,18 @@ _KNOWN: Final = (
 )
 
 
+Addition = tuple[
+    int, str, int, int, Instant | None, Instant, str | None, str | None, str | None, str, bytes
+]  # fmt: skip
+"""An addition without anything to decide about it, as a row of ``additions``: its place among those that are stored
+together, from 0; customer; points; how many points the customer gets by those after it; ``createdAt``, None where it
+is when it is recorded; ``validUntil``; reference, description, reason and site; key, fingerprint, salt and digest in
+a row. A bare tuple: millions are made."""
+
+
 class CannotStore(Exception):
     """The additions are not as simple as they were taken to be: a key is in, somebody's latest change is later than
     they are, or points that are given a past date would count beside others that have expired since."""
-
-
-class Addition(NamedTuple):
-    """An addition without anything to decide about it.
-
-    ``ordinal``: its place among those that are stored together, from 0; ``later``: how many points the customer gets
-    by those after it; ``created_at``: None where it is when it is
-    recorded; ``digests``: key, fingerprint, salt and digest in a row.
-    """
-
-    ordinal: int
-    customer_id: str
-    points: int
-    later: int
-    created_at: Instant | None
-    valid_until: Instant
-    reference_id: str | None
-    description: str | None
-    reason: str | None
-    site_code: str
-    digests: bytes
 
 
 class Stage:
@@ -98,9 +86,9 @@ class Stage:
         ledger.execute(f"ATTACH ? AS {name}", (uri,))
         ledger.execute(_PLACED)
 
-    def fill(self, additions: Iterable[tuple[Any, ...]], asked: Iterable[tuple[int, bytes, bytes]]) -> None:
-        """Lays out what comes next in place of what lay here: tuples like `Addition`; the keys and fingerprints that
-        are to be looked up."""
+    def fill(self, additions: Iterable[Addition], asked: Iterable[tuple[int, bytes, bytes]]) -> None:
+        """Lays out what comes next in place of what lay here: the additions; the keys and fingerprints that are
+        to be looked up."""
         own = self._own
         if own.in_transaction:  # it ended in an error
             own.execute("ROLLBACK")

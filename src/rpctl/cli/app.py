@@ -33,7 +33,7 @@ NOUNS: Final[Mapping[str, tuple[str, str]]] = {
     "customer": ("customer", "Create, show, list and delete customers."),
     "options": ("redeem_options", "Redeem options: what points can be exchanged for."),
     "program": ("program", "How orders become points, and how long they live."),
-    "imports": ("imports", "Earlier import runs."),
+    "imports": ("imports", "Earlier import runs: show, resume, undo, prune."),
     "ledger": ("ledger", "The local ledger file: verify, back up, restore, export."),
     "profile": ("profile", "Named settings."),
     "config": ("config", "What is in force, and who decided."),

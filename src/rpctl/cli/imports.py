@@ -115,9 +115,10 @@ def undo(
     $ rpctl imports undo 3f9c --yes -o json | jq '.kept[]'
 
     From the latest entry back: redeemed points are given back, valid as long as the longest-lived ones they used;
-    added points are taken back as far as they are left, also from what this undo gave back. What is spent or expired
-    is kept (exit status 3). Entries that were reversed before are left alone. Stopped, the same command goes on; done,
-    it does nothing.
+    added points are taken back as far as they are left, also from what this undo gave back. The answer has three
+    parts, each with customers, points and reasons: reversed; kept, because it is spent or expired; failed, because a
+    rule refused it. With anything but reversed the exit status is 3. Entries that were reversed before are left
+    alone. Stopped, the same command goes on; done, it does nothing.
 
     The file's rows do not count again after that, unless it is imported with --again.
     """

@@ -311,17 +311,17 @@ def import_(
 
     Columns: customer_id and points (or order_value), and reference_id, description, reason, valid_until,
     created_at, site_code, key, operation. Negative points redeem. The same file again changes nothing; a
-    stopped import goes on with the same command or with `rpctl imports resume RUN`, and `rpctl imports undo RUN` takes
-    back what one applied. A file of which more than half the rows are in from another
-    file under other keys is refused (exit 6, already_imported).
+    stopped import goes on with the same command or with `rpctl imports resume RUN`, and `rpctl imports undo RUN`
+    takes back what one applied. A file of which more than half the rows are in from another file under other keys
+    is refused (exit 6, already_imported).
 
-    A file that grows daily is imported with --key-from reference_id, or whatever its rows are told apart by: rows
-    of earlier days keep their keys and count once. A row where that is empty is refused, and so is a second row
-    with the same one and other values.
+    A file that grows daily is imported with --key-from reference_id, or whatever its rows are told apart by, from
+    its first time on: rows of earlier days keep their keys and count once. A row where that is empty is refused,
+    and so is a second row with the same one and other values.
 
     Refused rows go to FILE-STEM.rejected.csv, which can be corrected and imported as it is (exit status 3).
-    With --strict a file of up to 5,000 rows is applied whole or not at all; a longer one stops at the batch in
-    which a row is refused because others changed the ledger since the rehearsal, and says how many rows are in.
+    With --strict a file of up to 10,000 rows is applied whole or not at all; a longer one stops where a row is
+    refused because others changed the ledger since the rehearsal, and says how many rows are in.
     """
     from rpctl.cli.importing import Wanted, run_import
 

@@ -179,7 +179,7 @@ def _commands(nouns: Iterable[Command]) -> list[str]:
     for noun in nouns:
         body += [".TP", roff.references([_page_of(noun)]), roff.prose(noun.summary + ".")]
         if noun.commands:
-            body += [".br", roff.prose(", ".join(f"`{verb.name}`" for verb in noun.commands) + ".")]
+            body += [".br", roff.prose("Verbs: " + ", ".join(f"`{verb.name}`" for verb in noun.commands) + ".")]
     return body
 
 

@@ -27,7 +27,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "COLUMNS": "The width of tables and help, in place of the terminal's own.",
     "XDG_CONFIG_HOME": "Where the configuration belongs; by default `~/.config`.",
     "XDG_DATA_HOME": "Where ledgers belong; by default `~/.local/share`.",
-    "XDG_STATE_HOME": "Where the log of a bug belongs; by default `~/.local/state`.",
+    "XDG_STATE_HOME": "Where the log of a bug and copies of what was piped in belong; by default `~/.local/state`.",
     "HOME": "The home directory that these are in.",
 }
 """Environment variables, each of them read by the program."""
@@ -43,6 +43,10 @@ FILES: Final[Mapping[str, str]] = {
     "~/.config/rpctl/config.toml": "The profiles; `rpctl config path` prints where it is.",
     "~/.local/share/rpctl/ledger.db": "The ledger without a profile.",
     "~/.local/share/rpctl/profiles/NAME.db": "A profile's own ledger.",
+    "LEDGER-wal, LEDGER-shm, LEDGER-imports": "Beside a ledger: SQLite's log and its index, which belong to it while "
+    "it is in use, and an empty file by which two imports of one file keep out of each other's way.",
+    "~/.local/state/rpctl/imports/": "Copies of what was piped into imports, each until its run has finished or is "
+    "pruned.",
     "~/.local/state/rpctl/rpctl.log": "What is known of an error that is a bug.",
 }
 
@@ -99,8 +103,9 @@ CSV: Final = (
 
 NAMES: Final = (
     "Names are compared without letter case, spaces, underscores and hyphens: `Customer ID` is `customer_id`. "
-    "Columns of other products and shops are understood under their own names, which are listed with each field; "
-    "a note says how each of them is read. A native name beats such a name, and --map FIELD=COLUMN beats both.",
+    "Columns of other products (Talon.One, Smile, LoyaltyLion, Yotpo, Voucherify, Influence.io) and of shops are "
+    "understood under their own names, which are listed with each field as they are compared; a note says how each of "
+    "them is read. A native name beats such a name, and --map FIELD=COLUMN beats both.",
     "--set FIELD=VALUE gives every row the same value, in place of a column. Two columns for one field are an "
     "error. So is a column that nobody knows, unless --ignore-extra leaves it out.",
     "`amount` means points only beside the columns `customerprofileid`, `identifier` or `cardidentifier` (a file of "
@@ -124,9 +129,9 @@ ONCE: Final = (
     "Every row counts once. The same file again changes nothing, and a stopped import goes on with the same "
     "command. Two equal rows of one file are two changes. A file that was re-saved with the same cells, in another "
     "encoding or with another delimiter, is the same file.",
-    "A longer file, such as tomorrow's export, is another one; with a column of keys, or with --key-from, only its new "
-    "rows count. Without, it is refused if more than half of its rows are in already. --again takes every row for a "
-    "new change, and counts the very same file anew; `rpctl help keys` tells how.",
+    "A longer file, such as tomorrow's export, is another one; with a column of keys, or with --key-from from its "
+    "first time on, only its new rows count. Without, it is refused if more than half of its rows are in already. "
+    "--again takes every row for a new change, and counts the very same file anew; `rpctl help keys` tells how.",
 )
 
 REJECTS: Final = (
@@ -157,8 +162,8 @@ CSV_EXAMPLES: Final[tuple[Block, ...]] = (
     Paragraph("What a spreadsheet of another country saved, and a reason for every row:"),
     Lines(
         (
-            "$ rpctl points import spring.csv --encoding cp1252 --decimal-comma --date-format %d.%m.%Y",
-            '$ rpctl points import spring.csv --set reason="spring sale"',
+            "$ rpctl points import spring.csv --encoding cp1252 --decimal-comma --date-format %d.%m.%Y "
+            '--set reason="spring sale"',
         )
     ),
 )

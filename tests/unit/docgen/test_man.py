@@ -150,4 +150,4 @@ def test_a_command_without_verbs_has_a_page_of_its_own() -> None:
 def test_the_program_s_page_lists_the_nouns_and_their_verbs() -> None:
     tree = Tree(Command((), ("Top.",), (), (), (), (noun("thing", verb("thing make")),)), (YES,))
     page = man.program_page(tree, "1")
-    assert ".TP\n\\fBrpctl\\-thing\\fR(1)\nThings.\n.br\n\\fBmake\\fR.\n" in page
+    assert ".TP\n\\fBrpctl\\-thing\\fR(1)\nThings.\n.br\nVerbs: \\fBmake\\fR.\n" in page

@@ -121,14 +121,7 @@ def understand(
     repeated column, two columns for one field, an unknown column, and a required one that is missing.
     """
     mapping, constants = check_fields(mapping, "--map"), check_fields(constants, "--set")
-    for field in mapping.keys() & constants.keys():
-        raise InvalidValue(f"The field {field} is given by --map and by --set.", "Leave one of them out.")
-    if "key" in constants:
-        raise InvalidValue("--set key=... would give every row the same key.", "A key stands for one change.")
-    if key_from and "key" in mapping:
-        raise InvalidValue("--key-from and --map key=... both give the rows their keys.", "Leave one of them out.")
-    if "key" in map(squeeze, key_from):
-        raise InvalidValue("--key-from key: a column with keys is used without being named.", "Leave it out.")
+    _check_contradictions(mapping, constants, key_from)
     names = [name.strip() for name in header]
     _check_repeated(names)
     if "key" in mapping and is_of_rejects(names) and _brings_keys(names, mapping):
@@ -145,20 +138,7 @@ def understand(
     search.find_key_columns(key_from)
     extra = search.claim_aliases()
     of_rejects = is_of_rejects(names)
-    nameless = 0
-    while not ignore_extra and extra and extra[-1] == len(names) - 1 - nameless and not names[extra[-1]]:
-        nameless += 1
-        extra.pop()
-    if extra and of_rejects and not ignore_extra:  # what was left out once, or there would be no rejects
-        search.notes.append(f"Not read: {', '.join(names[at] or f'column {at + 1}' for at in extra)}.")
-    elif extra and not ignore_extra:
-        shown = ", ".join(names[at][:60] or f"(column {at + 1} has no name)" for at in extra[:_SHOWN])
-        shown += f" and {len(extra) - _SHOWN} more" if len(extra) > _SHOWN else ""
-        raise InvalidFile(
-            f"The file has columns that rpctl does not know: {shown}.",
-            "--map FIELD=COLUMN gives a column a meaning, --ignore-extra leaves it out; "
-            f"fields are {', '.join(FIELDS)}.",
-        )
+    nameless = 0 if ignore_extra else search.leave_out(extra)
     _check_required(names, search.positions.keys() | constants.keys())
     if key_from and "key" in search.positions and not of_rejects:
         raise InvalidFile(
@@ -261,6 +241,25 @@ class _Search:
                 extra.append(at)
         return extra
 
+    def leave_out(self, extra: list[int]) -> int:
+        """Leaves out of those columns what nobody misses, last ones without a name, and returns how many these are.
+        Raises `InvalidFile` for any other, but in a rejects file: there it was left out once."""
+        names, nameless = self.names, 0
+        while extra and extra[-1] == len(names) - 1 - nameless and not names[extra[-1]]:
+            nameless += 1
+            extra = extra[:-1]
+        if extra and is_of_rejects(names):
+            self.notes.append(f"Not read: {', '.join(names[at] or f'column {at + 1}' for at in extra)}.")
+        elif extra:
+            shown = ", ".join(names[at][:60] or f"(column {at + 1} has no name)" for at in extra[:_SHOWN])
+            shown += f" and {len(extra) - _SHOWN} more" if len(extra) > _SHOWN else ""
+            raise InvalidFile(
+                f"The file has columns that rpctl does not know: {shown}.",
+                "--map FIELD=COLUMN gives a column a meaning, --ignore-extra leaves it out; "
+                f"fields are {', '.join(FIELDS)}.",
+            )
+        return nameless
+
     def _meaning(self, squeezed: str) -> str | None:
         return BESIDE[squeezed][0] if self._is_beside(squeezed) else ALIASES.get(squeezed)
 
@@ -275,6 +274,17 @@ class _Search:
                 f"Say which with --map {field}=COLUMN.",
             )
         self.positions[field] = at
+
+
+def _check_contradictions(mapping: Mapping[str, str], constants: Mapping[str, str], key_from: Sequence[str]) -> None:
+    for field in mapping.keys() & constants.keys():
+        raise InvalidValue(f"The field {field} is given by --map and by --set.", "Leave one of them out.")
+    if "key" in constants:
+        raise InvalidValue("--set key=... would give every row the same key.", "A key stands for one change.")
+    if key_from and "key" in mapping:
+        raise InvalidValue("--key-from and --map key=... both give the rows their keys.", "Leave one of them out.")
+    if "key" in map(squeeze, key_from):
+        raise InvalidValue("--key-from key: a column with keys is used without being named.", "Leave it out.")
 
 
 def _check_repeated(names: list[str]) -> None:

@@ -214,6 +214,10 @@ class ImportRuns(Protocol):
         """The runs so far, the latest first."""
         ...
 
+    def has_entries(self, run: str) -> bool:
+        """Whether something of what the run applied is there; its report may be a transaction behind."""
+        ...
+
     def save_run(self, run: str, report: Document, finished_at: Instant | None, *, at_once: bool = False) -> None:
         """How far a run has come (``finished_at`` None), or how it ended; ``at_once``: without waiting for others."""
         ...

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rpctl.backends.port import EarlierRun, ImportRuns
 from rpctl.domain.outcomes import Recorded
@@ -26,7 +26,7 @@ class Chosen(NamedTuple):
     run: EarlierRun | None
 
 
-def choose_run(content: Content, keys: str, *, again: bool, runs: Iterable[EarlierRun], name: str) -> Chosen:
+def choose_run(content: Content, keys: str, *, again: bool, runs: ImportRuns, name: str) -> Chosen:
     """What the import of a file is to be, in view of the runs so far. Raises `AlreadyImported`.
 
     A stopped run of the same file is gone on with first, even with ``again``: or what it applied would count twice.
@@ -36,7 +36,7 @@ def choose_run(content: Content, keys: str, *, again: bool, runs: Iterable[Earli
     """
     same: list[EarlierRun] = []
     others: list[EarlierRun] = []
-    for earlier in runs:
+    for earlier in runs.earlier_runs():
         known = earlier.content
         if (known.digest, known.keys) == (content.digest, keys):
             same.append(earlier)
@@ -46,15 +46,31 @@ def choose_run(content: Content, keys: str, *, again: bool, runs: Iterable[Earli
         return _of_same_file(same, again=again, name=name)
     if not again:
         for earlier in others:
-            share = share_of(content.sample, earlier.content.sample) if earlier.applied else 0.0
-            if share > MOST_ROWS:
-                raise AlreadyImported(
-                    f"{share:.0%} of the rows of {name} are in already, from import run {earlier.run} of "
-                    f"{earlier.file}, under other keys; they would count twice.",
-                    run=earlier.run,
-                    share=round(share, 4),
-                )
+            if earlier.finished and not earlier.applied:
+                continue
+            share = share_of(content.sample, earlier.content.sample)
+            # What a killed run applied last is not in its report.
+            if share > MOST_ROWS and (earlier.applied or runs.has_entries(earlier.run)):
+                raise _in_already(share, earlier, name)
     return Chosen(0, None)
+
+
+def _in_already(share: float, earlier: EarlierRun, name: str) -> AlreadyImported:
+    """``share``: of the rows of the file, 0 to 1, those that are in the file of the earlier run too."""
+    details: dict[str, Any] = {"run": earlier.run, "share": round(share, 4)}
+    if earlier.finished:
+        return AlreadyImported(
+            f"{share:.0%} of the rows of {name} are in already, from import run {earlier.run} of {earlier.file}, under "
+            "other keys; they would count twice.",
+            **details,
+        )
+    return AlreadyImported(
+        f"{share:.0%} of the rows of {name} are in {earlier.file} too, of which import run {earlier.run} applied some "
+        "under other keys and has not finished; these would count twice.",
+        f"`rpctl imports resume {earlier.run}` goes on with it; `rpctl imports undo {earlier.run}` takes back what it "
+        "applied, and then this file counts.",
+        **details,
+    )
 
 
 def _of_same_file(same: list[EarlierRun], *, again: bool, name: str) -> Chosen:

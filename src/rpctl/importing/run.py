@@ -119,7 +119,7 @@ def import_file(
     with _read(file, name, options, clock, listener) as job, ExitStack() as stack:
         if not options.dry_run:
             stack.enter_context(claimed(runs, job.content.digest, name, wait=options.wait, on_note=listener.on_note))
-        chosen = choose_run(job.content, job.keys, again=options.again, runs=runs.earlier_runs(), name=name)
+        chosen = choose_run(job.content, job.keys, again=options.again, runs=runs, name=name)
         planned = job.planned(chosen.generation, chosen.run.run if chosen.run else None)
         report = Report(name, clock(), dry_run=options.dry_run)
         if options.dry_run:
@@ -158,7 +158,7 @@ def resume_run(
         stack.enter_context(claimed(runs, job.content.digest, kept.file, wait=options.wait, on_note=listener.on_note))
         if runs.kept_run(kept.run).finished_at is not None:  # by whom we waited for
             return None
-        chosen = choose_run(job.content, kept.content.keys, again=False, runs=runs.earlier_runs(), name=kept.file)
+        chosen = choose_run(job.content, kept.content.keys, again=False, runs=runs, name=kept.file)
         if chosen.run is None or chosen.run.run != kept.run:
             raise AlreadyImported(
                 f"Import run {kept.run} of {kept.file} is no longer the latest: the same file was imported anew.",

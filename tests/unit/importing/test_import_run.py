@@ -20,6 +20,7 @@ from rpctl.domain.changes import AddPoints, RedeemPoints
 from rpctl.domain.outcomes import AlreadyApplied, Applied
 from rpctl.domain.values import parse_instant
 from rpctl.errors import (
+    AlreadyImported,
     InvalidFile,
     InvalidValue,
     LedgerBusy,
@@ -489,3 +490,26 @@ def test_memory_does_not_grow_with_rows(desk: Desk, monkeypatch: pytest.MonkeyPa
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] * 1.5, peaks
+
+
+@pytest.mark.parametrize("rows", [40, 1_200])
+def test_what_a_killed_run_applied_last_does_not_count_twice_from_a_changed_file(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    class Killed(BaseException):
+        """Nothing of the command is done after it."""
+
+    def kill(*_: object, **__: object) -> None:
+        raise Killed
+
+    text = "customer_id,points\n" + "".join(f"C{n},{n + 1}\n" for n in range(rows))
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(desk.backend, "save_run", kill)
+        desk.run(text)
+    (run,) = desk.backend.runs()
+    assert (run["state"], run["applied"], desk.balances()["C9"]) == ("unfinished", 0, 10)
+    changed = desk.file(text.replace("C7,8\n", "C7,80\n"), "changed.csv")
+    with pytest.raises(AlreadyImported, match="applied some under other keys and has not finished") as refused:
+        desk.run(changed)
+    assert f"`rpctl imports undo {run['run']}`" in str(refused.value.hint)
+    assert (desk.balances()["C7"], desk.balances()["C9"]) == (8, 10)

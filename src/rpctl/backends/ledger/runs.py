@@ -65,6 +65,11 @@ class LedgerRuns(ABC):
             with faults.translated(self.path):  # no transaction: other questions may come in between
                 yield from Runs(store.connection).earlier()
 
+    def has_entries(self, run: str) -> bool:
+        """See `ImportRuns`."""
+        with self._runs() as runs:
+            return runs.has_entries(run)
+
     def kept_run(self, run: str) -> KeptRun:
         """See `ImportRuns`."""
         with self._runs() as runs:

@@ -70,6 +70,15 @@ class Runs:
         for run, started_at, finished, undone_at, file, applied, own, *content in self.connection.execute(sql):
             yield EarlierRun(run, started_at, bool(finished), undone_at, file, applied, own, FileContent(*content))
 
+    def has_entries(self, run: str) -> bool:
+        """Whether entries of the run are there."""
+        (found,) = self.connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM entries WHERE seq >= (SELECT first_entry FROM import_runs WHERE run = ?1)"
+            " AND origin IN (SELECT seq FROM origins WHERE run = ?1))",
+            (run,),
+        ).fetchone()
+        return bool(found)
+
     def all(self) -> list[dict[str, Any]]:
         """All runs, the latest first."""
         return [_shown(row) for row in self.connection.execute(f"SELECT {_SHOWN}{_LATEST_FIRST}")]

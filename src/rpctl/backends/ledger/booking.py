@@ -330,7 +330,7 @@ class Booking:
 
 
 def digest_of(customer_id: str, row: Sequence[Any]) -> bytes:
-    """The digest of an entry, given its columns up to the salt: of all but what changes; the customer by name."""
+    """The digest of an entry, given its columns in the order of `EntryRow` up to the salt; the customer by name."""
     (_, _, kind, points, created_at, valid_until, _, _, own_id, reference_id, description, reason, site_code, reverses,
      origin, recorded_at, key, asked, salt) = row[:19]  # fmt: skip
     return entry_digest(

@@ -259,7 +259,7 @@ def begin_writing(connection: sqlite3.Connection, *, leave_attached: bool = Fals
     ``leave_attached``: not the locks of other databases that are attached to the connection.
 
     SQLite waits in slices: inside it Python sees no signal, and Ctrl-C must not be deaf for so long. A slice
-    also begins with short naps, so that a single change finds the gap between two batches of a long import.
+    also begins with short naps, so that a single change finds the gap between two transactions of a long import.
     """
     deadline = time.monotonic() + (0 if at_once else BUSY_TIMEOUT_S)
     with patience(connection, _SLICE_MS):
@@ -277,11 +277,6 @@ def begin_writing(connection: sqlite3.Connection, *, leave_attached: bool = Fals
                     raise
             else:
                 return
-
-
-def data_version(connection: sqlite3.Connection) -> int:
-    """A number that changes whenever somebody else has changed the ledger."""
-    return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rpctl.config.paths import state_dir
 from rpctl.errors import InvalidConfig, InvalidFile, ReadOnlyProfile, UsageError
+from rpctl.importing.options import ImportOptions, Listener
 from rpctl.importing.report import Report, name_as_text
-from rpctl.importing.run import ImportOptions, Listener, import_file, resume_run
+from rpctl.importing.run import import_file, resume_run
 from rpctl.render.views import Document, View, record
 
 if TYPE_CHECKING:

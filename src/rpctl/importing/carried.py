@@ -16,7 +16,7 @@ from rpctl.errors import InvalidFile
 from rpctl.importing.columns import OPTIONS_COLUMN, Columns, check_fields, is_of_rejects
 
 if TYPE_CHECKING:
-    from rpctl.importing.run import ImportOptions
+    from rpctl.importing.options import ImportOptions
 
 
 def options_column(options: ImportOptions, columns: Columns) -> str | None:

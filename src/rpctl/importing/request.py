@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 
 from rpctl.domain.values import format_instant
 from rpctl.errors import AlreadyImported, InvalidFile
+from rpctl.importing.options import ImportOptions
 
 if TYPE_CHECKING:
     from rpctl.backends.port import KeptRun
-    from rpctl.importing.run import ImportOptions
 
 _OF_THE_COMMAND_ALONE: Final = ("dry_run", "again", "wait", "spool")  # the run's generation tells of ``again``
 _UTC: Final = "UTC"
@@ -45,8 +45,6 @@ class Request:
 
 def request_of(document: Mapping[str, Any]) -> Request:
     """The request that was kept; what another version of the program kept besides is passed over."""
-    from rpctl.importing.run import ImportOptions
-
     kept = document["options"]
     known = {field.name for field in fields(ImportOptions)} - set(_OF_THE_COMMAND_ALONE)
     options = ImportOptions(**{name: _from_json(name, kept[name]) for name in known & kept.keys()})

@@ -15,7 +15,7 @@ from rpctl.errors import RpctlError
 
 if TYPE_CHECKING:
     from rpctl.backends.port import KeptRun, RunEntries, UndoableRuns, Undone
-    from rpctl.importing.run import Listener
+    from rpctl.importing.options import Listener
 
 SCHEMA: Final = "rpctl.undo-report/1"
 TAKEN_BACK: Final = "taken_back"

@@ -32,8 +32,9 @@ from rpctl.errors import (
 )
 from rpctl.importing import overlap, passing, plain
 from rpctl.importing import rejects as rejects_module
+from rpctl.importing.options import ImportOptions, Listener
 from rpctl.importing.report import Report
-from rpctl.importing.run import ImportOptions, Listener, import_file
+from rpctl.importing.run import import_file
 
 SAMPLE = Path(__file__).parents[2] / "data" / "cdnow-orders-sample.csv"
 MIXED = "customer_id,points\nC1,100\nC2,abc\nC1,-30\nC2,-5\n"

@@ -15,10 +15,11 @@ from rpctl.backends.ledger.backend import LedgerBackend, Setting
 from rpctl.domain.values import parse_instant
 from rpctl.errors import OutputExists
 from rpctl.importing.columns import understand
+from rpctl.importing.options import ImportOptions
 from rpctl.importing.reader import open_source
 from rpctl.importing.rejects import RejectsFile
 from rpctl.importing.report import Report
-from rpctl.importing.run import ImportOptions, import_file
+from rpctl.importing.run import import_file
 
 NOW = parse_instant("2026-03-01T12:00:00Z")
 REDEEM = {"operation": "redeem"}

@@ -32,9 +32,10 @@ def completion(
     $ rpctl completion zsh >~/.zfunc/_rpctl
     $ rpctl completion fish >~/.config/fish/completions/rpctl.fish
 
-    For bash either put the first line into ~/.bashrc, or, where the package bash-completion is installed, run the
-    second one once. For zsh ~/.zshrc needs `fpath+=~/.zfunc` before `autoload -Uz compinit && compinit`. fish finds
-    the script by itself. Make the folder first where it is missing (mkdir -p), and begin a new shell afterwards.
+    For bash either put `source <(rpctl completion bash)` into ~/.bashrc, or, where the package bash-completion is
+    installed, write the script once to where the example has it. For zsh ~/.zshrc needs `fpath+=~/.zfunc` before
+    `autoload -Uz compinit && compinit`. fish finds the script by itself. Make the folder first where it is missing
+    (mkdir -p), and begin a new shell afterwards.
 
     Commands, options, their values and the names of profiles are completed, and no process is started for it.
     """

@@ -34,7 +34,7 @@ def help_(
     $ rpctl help points add
     $ rpctl help csv | less
 
-    Alone it lists the topics. The text is as wide as the terminal, and 80 columns in a pipe; with -o json it is a
+    Without a topic it lists them. The text is as wide as the terminal, and 80 columns in a pipe; with -o json it is a
     document with the topic and its text.
     """
     session: Session = ctx.obj

@@ -109,7 +109,7 @@ def _alone(command: Command) -> list[str]:
     return [
         *roff.section("EXAMPLES"),
         *_examples(command),
-        *(roff.section("OPTIONS") if parameters else ()),
+        *(roff.section("OPTIONS" if command.options else "ARGUMENTS") if parameters else ()),
         *parameters,
     ]
 

@@ -261,7 +261,9 @@ class _Job:
         copy of what it reads, if there is one."""
         spooled = self.source.spooled
         copy = self.copy if spooled is None else spooled.place_of(run)
-        request = Request(copy or self.path, copy is not None, self.options).document()
+        # Beside a copy of ours nobody would look for rejects, and nothing would ever remove them.
+        options = self.options if copy is None else replace(self.options, rejects=self.target)
+        request = Request(copy or self.path, copy is not None, options).document()
         own, rows = None, 0
         if self.earlier is None:
             kept = FileContent(self.content.digest, self.generation, self.content.sample, self.keys)

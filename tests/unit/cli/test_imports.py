@@ -163,6 +163,22 @@ def test_what_was_piped_in_is_kept_until_its_run_has_finished(rpctl: Any, stoppi
     assert (document["file"], document["applied"], spool(home)) == ("standard input", 3, [])
 
 
+def test_rejects_of_what_was_piped_in_go_where_they_would_have_gone(
+    rpctl: Any, stopping: list[int], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun_in, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    begun_in.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(begun_in)
+    stopping[0] = 2
+    rpctl("points", "import", "-", stdin=text("C1,5", "C2,x", "C3,7", "C4,9"))
+    monkeypatch.chdir(elsewhere)
+    status, _, err = rpctl("imports", "resume", latest(rpctl))
+    rejects = begun_in / "stdin.rejected.csv"
+    assert (status, str(rejects) in err, "C2,x" in rejects.read_text()) == (3, True, True)
+    assert (spool(home), list(elsewhere.iterdir())) == ([], [])
+
+
 def test_the_same_piped_in_again_goes_on(rpctl: Any, stopping: list[int], home: Path) -> None:
     stopping[0] = 2
     rpctl("points", "import", "-", stdin=text("C1,5", "C2,6", "C3,7"))

@@ -8,9 +8,9 @@ The map, a line a room; a newcomer should guess the file from the command line:
     domain/      the rules of points, pure: points, lots, expiries, changes, redeem options, program, values, outcomes
     backends/    where points live: port (what a backend can do), ledger/ (a local SQLite file)
     config/      profiles, the layers of settings and who decided, paths
-    importing/   CSV files to changes and rejects: reader, plain, spool, content, overlap, columns, products, dates,
-                 plan, rejects, carried, options, passing, run, report; runs gone on with, undone, forgotten: journal,
-                 request, undo, prune
+    importing/   CSV files to changes and rejects: opening, spool, reader, plain, content, overlap, columns, products,
+                 dates, plan, rejects, carried, options, passing, run, report; runs gone on with, undone, forgotten:
+                 journal, request, undo, prune
     reports/     pure: history, explain, balance as of a moment
     manual/      the texts of help topics and man pages, partly from tables: topics, prose, blocks, endings, plain
     render/      views (pure), table, delimited, json

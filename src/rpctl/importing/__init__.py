@@ -1,6 +1,7 @@
 """CSV files to changes, and the runs that apply them through the port, each row once.
 
-reader      bytes to rows of cells; plain: lines that need no CSV reader; spool: copies of what is piped in
+opening     a file or a pipe, and its encoding; spool: copies of what is piped in
+reader      bytes to rows of cells; plain: lines that need no CSV reader
 content     what a file holds, whatever its bytes; overlap: how much of it stood in an earlier file
 columns     a header to fields; products: other products' names
 plan        a row to a change or a reject; dates: dates and times of cells

@@ -1,4 +1,4 @@
-"""Bytes to rows of cells with line numbers: encoding, delimiter, quoting, and what is no CSV at all.
+"""Bytes to rows of cells with line numbers: delimiter, quoting, and what is no CSV at all.
 
 A `Source` can be read as often as wanted and keeps nothing in memory. This module knows nothing of points.
 """
@@ -9,39 +9,23 @@ import csv
 import errno
 import io
 import os
-import shutil
-import stat
-import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from itertools import chain, islice
-from pathlib import Path
-from typing import IO, BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
-from rpctl.errors import InvalidFile, InvalidValue, StorageFull
+from rpctl.errors import InvalidFile, StorageFull
 from rpctl.importing.columns import is_of_rejects, known_names
 from rpctl.importing.content import CELL_END, Content, ContentReader, as_one
 from rpctl.importing.plain import NEVER_PLAIN, PlainLines
-from rpctl.importing.spool import Spooled, spooled
+from rpctl.importing.spool import Spooled
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _BOM: Final = "\ufeff"
-_UTF8_BOM: Final = b"\xef\xbb\xbf"
-_UNPACK: Final = "Unpack it and pipe it in: {} FILE | rpctl points import -"
-_PACKED: Final = (
-    (b"PK\x03\x04", "a spreadsheet or a zip archive", "Save the sheet as CSV (UTF-8), or unpack the archive."),
-    (b"\xd0\xcf\x11\xe0", "a spreadsheet of an old kind", "Save the sheet as CSV (UTF-8)."),
-    (b"\x1f\x8b", "compressed with gzip", _UNPACK.format("gzip -dc")),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNPACK.format("zstd -dc")),
-    (b"\xfd7zXZ\x00", "compressed with xz", _UNPACK.format("xz -dc")),
-    (b"BZh91AY&SY", "compressed with bzip2", _UNPACK.format("bzip2 -dc")),
-    (b"%PDF-", "a PDF", "A CSV file is wanted."),
-)
 _MAX_LINE_LENGTH: Final = 1 << 20
 _RECORDS: Final = 500  # that are read at a time
 _PROGRESS_ROWS: Final = 50_000
-_LOOK_AHEAD_BYTES: Final = 1 << 16
-_SAVE_AS_UTF8: Final = "Save it as UTF-8, or name its encoding with --encoding, for example --encoding cp1252."
+SAVE_AS_UTF8: Final = "Save it as UTF-8, or name its encoding with --encoding, for example --encoding cp1252."
 
 
 class _Piece(NamedTuple):
@@ -54,7 +38,7 @@ class _Piece(NamedTuple):
 
 
 class Source:
-    """One CSV file, its encoding and delimiter known. Made by `open_source`.
+    """One CSV file, its encoding and delimiter known. Made by `rpctl.importing.opening`.
 
     ``header``: the cells of its header; ``encoding``: Python's name, fit for writing a like file; ``spooled``: the
     copy that it is read from, where that can be kept.
@@ -119,7 +103,7 @@ class Source:
 
     def _not_text(self, records: list[tuple[int, list[str]]]) -> InvalidFile:
         line = next(line for line, cells in records if _is_no_text(cells))
-        return InvalidFile(f"{self.name}, line {line}: this is not text.", _SAVE_AS_UTF8)
+        return InvalidFile(f"{self.name}, line {line}: this is not text.", SAVE_AS_UTF8)
 
     def _pieces(self) -> Iterator[_Piece]:
         with_header = self._has_header_row
@@ -199,7 +183,7 @@ class Source:
                 if number == 1:  # a typed encoding leaves it in: utf8, utf-16-le
                     line = line.removeprefix(_BOM)
                 if "\0" in line:
-                    raise InvalidFile(f"{self.name}, line {number}: this is not text.", _SAVE_AS_UTF8)
+                    raise InvalidFile(f"{self.name}, line {number}: this is not text.", SAVE_AS_UTF8)
                 if len(line) == _MAX_LINE_LENGTH:
                     raise InvalidFile(
                         f"{self.name}, line {number} is longer than {_MAX_LINE_LENGTH} characters.",
@@ -210,7 +194,7 @@ class Source:
         except UnicodeError:
             wrong = self._undecodable_line() or number + 1
             raise InvalidFile(
-                f"{self.name}, line {wrong}: this is not {_shown(self.encoding)}.", _SAVE_AS_UTF8
+                f"{self.name}, line {wrong}: this is not {_shown(self.encoding)}.", SAVE_AS_UTF8
             ) from None
         except OSError as error:
             raise unreadable(self.name, error) from error
@@ -250,7 +234,7 @@ class Source:
         if "unexpected end of data" in reason or "field larger" in reason:
             what = "a quoted cell that begins here is not closed"
             if "larger" in reason:
-                what += f" within {csv.field_size_limit()} characters"
+                what = f"a cell is longer than {csv.field_size_limit()} characters, or {what}"
         elif "expected after" in reason:
             what = "text follows the closing quote of a cell"
         else:
@@ -258,103 +242,6 @@ class Source:
         return InvalidFile(
             f"{self.name}, line {line}: {what}.", 'A quote inside a quoted cell is written twice: "".', line=line
         )
-
-
-@contextmanager
-def open_source(
-    file: Path | BinaryIO,
-    name: str,
-    *,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    mapping: Mapping[str, str] | None = None,
-    columns: Sequence[str] | None = None,
-    spool: Path | None = None,
-) -> Iterator[Source]:
-    """A file or stream as a `Source`; what can be read only once (a pipe) is first copied to the folder ``spool``
-    (`Source.spooled`), or where that is None or cannot be written, to a temporary file without a name.
-
-    ``name`` stands for it in messages; ``encoding``, ``delimiter``: None = found from the content; ``mapping``:
-    field -> column name; ``columns``: names for a file without a header line. Raises `InvalidFile` for a file
-    that is absent, a directory, unreadable, empty or not text; `InvalidValue` for an unknown encoding or an
-    impossible delimiter; `StorageFull`.
-    """
-    _check_encoding(encoding)
-    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
-        raise InvalidValue(f"{delimiter!r} is not a delimiter.", "It is one character, such as , ; | or a tab.")
-    with _readable_again(file, name, spool) as (open_bytes, copy):
-        try:
-            with open_bytes() as binary:
-                start = binary.read(_LOOK_AHEAD_BYTES)
-        except OSError as error:
-            raise unreadable(name, error) from error
-        if not start:
-            raise InvalidFile(f"{name} is empty.", "A file needs a header line such as customer_id,points.")
-        _refuse_packed(start, name)
-        if encoding is None or start.startswith(_UTF8_BOM):  # nothing typed says otherwise: rejects may have come to it
-            encoding = _found_encoding(start, name)
-        source = Source(name, open_bytes, encoding, columns, copy)
-        source.find_header(mapping or {}, delimiter)
-        yield source
-
-
-def _found_encoding(start: bytes, name: str) -> str:
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    if b"\0" in start:
-        raise InvalidFile(f"{name} is not a text file.", f"A CSV file is wanted. {_SAVE_AS_UTF8}")
-    return "utf-8-sig" if start.startswith(_UTF8_BOM) else "utf-8"
-
-
-def _refuse_packed(start: bytes, name: str) -> None:
-    for magic, what, hint in _PACKED:
-        if start.startswith(magic):
-            raise InvalidFile(f"{name} is {what}, not a CSV file.", hint)
-
-
-def _check_encoding(encoding: str | None) -> None:
-    if encoding is None:
-        return
-    try:
-        io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()
-    except LookupError:
-        raise InvalidValue(f"{encoding!r} is not an encoding.", "Write it like utf-8, utf-16 or cp1252.") from None
-
-
-@contextmanager
-def _readable_again(
-    file: Path | BinaryIO, name: str, spool: Path | None
-) -> Iterator[tuple[Callable[[], BinaryIO], Spooled | None]]:
-    if isinstance(file, Path):
-        try:
-            mode = file.stat().st_mode
-        except OSError as error:
-            raise unreadable(name, error) from error
-        if stat.S_ISDIR(mode):
-            raise InvalidFile(f"{name} is a directory.", "Name a CSV file.")
-        if stat.S_ISREG(mode):
-            yield lambda: file.open("rb"), None
-            return
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
-            copy = None if spool is None else stack.enter_context(spooled(spool, stream))
-            open_bytes = copy.open if copy else _copied(stream, stack.enter_context(tempfile.TemporaryFile()))
-        except OSError as error:
-            raise unreadable(name, error) from error
-        yield open_bytes, copy
-
-
-def _copied(stream: BinaryIO, copy: IO[bytes]) -> Callable[[], BinaryIO]:
-    shutil.copyfileobj(stream, copy)
-    copy.flush()
-
-    def again() -> BinaryIO:
-        descriptor = os.dup(copy.fileno())
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        return os.fdopen(descriptor, "rb")
-
-    return again
 
 
 def unreadable(name: str, error: OSError) -> InvalidFile | StorageFull:

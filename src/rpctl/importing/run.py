@@ -28,10 +28,11 @@ from rpctl.importing.carried import options_column, with_carried
 from rpctl.importing.columns import Columns, check_fields, understand
 from rpctl.importing.content import Content
 from rpctl.importing.journal import OwnRows, choose_run, claimed
+from rpctl.importing.opening import open_source
 from rpctl.importing.options import ImportOptions, Listener
 from rpctl.importing.passing import Pass, Rows
 from rpctl.importing.plan import Grammar, Planner
-from rpctl.importing.reader import DELIMITERS, Source, open_source, unreadable
+from rpctl.importing.reader import DELIMITERS, Source, unreadable
 from rpctl.importing.rejects import RejectsFile, rejects_path
 from rpctl.importing.report import Report
 from rpctl.importing.request import Request, rows_of

@@ -15,8 +15,8 @@ from rpctl.backends.ledger.backend import LedgerBackend, Setting
 from rpctl.domain.values import parse_instant
 from rpctl.errors import OutputExists
 from rpctl.importing.columns import understand
+from rpctl.importing.opening import open_source
 from rpctl.importing.options import ImportOptions
-from rpctl.importing.reader import open_source
 from rpctl.importing.rejects import RejectsFile
 from rpctl.importing.report import Report
 from rpctl.importing.run import import_file

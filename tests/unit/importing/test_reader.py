@@ -104,7 +104,7 @@ def test_cells_are_data(path: Path) -> None:
         ("customer_id,points\nC1,5\nJosé,5\n".encode("cp1252"), "line 3: this is not UTF-8"),
         (ROWS.encode("utf-16")[:-1], "UTF-16"),
         (b'customer_id,points\nC1,5\n"C2,5\nC3,5\n', "line 3: a quoted cell that begins here is not closed"),
-        (b'customer_id,points\n"C1,5\n' + b"C3,5\n" * 40_000, "line 2: a quoted cell that begins here is not closed"),
+        (b'customer_id,points\n"C1,5\n' + b"C3,5\n" * 40_000, "or a quoted cell that begins here is not closed"),
         (b"customer_id,points\n" + b"C" * 131_073 + b",5\n", "line 2: a cell is longer than 131072 characters, or a"),
         (b'customer_id,points\n"C1"x,5\n', "line 2: text follows the closing quote"),
         (b"customer_id,points\n" + b"C" * 2_000_000, "line 2 is longer"),

@@ -297,7 +297,7 @@ class Bulk:
         """In the other thread: the rest of a transaction. While SQLite is at work, Python is not needed."""
         connection = self._writer.connection
         try:
-            load.stage.store(place + len(load.changes), load.ground.origin, load.now)
+            load.stage.store(place, load.ground.origin, load.now)
             self._commit(report)
         except BaseException:
             if connection.in_transaction:

@@ -20,8 +20,8 @@ CREATE TABLE asked (ordinal INTEGER PRIMARY KEY, key, fingerprint);
 """
 _NAMES: Final = ("additions", "asked")
 _PLACED: Final = (
-    "CREATE TEMP TABLE IF NOT EXISTS placed (number INTEGER PRIMARY KEY, ordinal INTEGER, customer INTEGER,"
-    " balance_after INTEGER, late INTEGER)"
+    "CREATE TEMP TABLE IF NOT EXISTS placed (ordinal INTEGER PRIMARY KEY, customer INTEGER, balance_after INTEGER,"
+    " late INTEGER)"
 )
 _NEW_POINTS: Final = """
 INSERT INTO main.customers (customer_id, latest_created_at, open_points, no_expiry_before)
@@ -32,9 +32,7 @@ INSERT INTO main.customers (customer_id, latest_created_at, open_points, no_expi
     open_points = open_points + excluded.open_points,
     no_expiry_before = min(no_expiry_before, excluded.no_expiry_before)
 """
-# The customer's points are there by now, so that each balance is the sum without what comes later. Rows are numbered
-# customer by customer: the index by customers is then gone through from one end to the other, not hither and thither,
-# which decides how fast a ledger is filled that no longer fits into memory.
+# The customer's points are there by now, so that each balance is the sum without what comes later.
 _PLACES: Final = """
 INSERT INTO temp.placed (ordinal, customer, balance_after, late)
   SELECT a.ordinal, c.seq,
@@ -42,15 +40,15 @@ INSERT INTO temp.placed (ordinal, customer, balance_after, late)
       (SELECT coalesce(sum(e.remaining), 0) FROM main.entries e
         WHERE e.customer = c.seq AND (e.remaining > 0) = 1 AND e.valid_until <= :now) END,
     c.latest_created_at > :now OR (a.created_at IS NOT NULL AND c.no_expiry_before <= :now)
-  FROM {stage}.additions a CROSS JOIN main.customers c ON c.customer_id = a.customer_id ORDER BY c.seq, a.ordinal
+  FROM {stage}.additions a CROSS JOIN main.customers c ON c.customer_id = a.customer_id
 """
 _ENTRIES: Final = f"""
 INSERT INTO main.entries (seq, customer, kind, points, created_at, valid_until, remaining, balance_after,
     reference_id, description, reason, site_code, origin, recorded_at, {DIGESTS})
-  SELECT :place + p.number, p.customer, 1, a.points, coalesce(a.created_at, :now), a.valid_until, a.points,
+  SELECT :place + a.ordinal, p.customer, 1, a.points, coalesce(a.created_at, :now), a.valid_until, a.points,
     p.balance_after, a.reference_id, a.description, a.reason, a.site_code, :origin, :now,
     substr(a.digests, 1, 16), substr(a.digests, 17, 16), substr(a.digests, 33, 16), substr(a.digests, 49)
-  FROM temp.placed p CROSS JOIN {{stage}}.additions a ON a.ordinal = p.ordinal ORDER BY p.number
+  FROM {{stage}}.additions a CROSS JOIN temp.placed p ON p.ordinal = a.ordinal ORDER BY a.ordinal
 """
 _KNOWN: Final = (
     "SELECT count(*), coalesce(sum(e.fingerprint = a.fingerprint), 0)"

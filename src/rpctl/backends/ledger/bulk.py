@@ -39,12 +39,15 @@ if TYPE_CHECKING:
     from rpctl.domain.program import Program
     from rpctl.domain.redeem_options import Document
 
-_LOCK_S: Final = 0.7
+_LOCK_S: Final = 1.2
 """How long a transaction may hold the write lock before the next ones are made shorter; the limit is about 2 s
 (``ledger.md``, Store)."""
 
 _MOST_ROWS: Final = 50_000
 _FEWEST_ROWS: Final = 2_000
+_LARGE: Final = 1_000_000
+"""Entries from which on the indexes exceed the memory that is used: a row then takes several times as long."""
+
 _MOST_BATCHES: Final = 100
 """However little is in them: whoever makes them remembers what is not settled."""
 
@@ -139,6 +142,8 @@ class Bulk:
             with self._writer.transaction(write=True):
                 self._goes_on = self._run is not None and self._writer.has_origin(self._run)
                 self._stand_on(self._ground_now({}))
+                if self._writer.next_seq("entries") > _LARGE:
+                    self._rows = _MOST_ROWS // 4  # until it is known how long they take
 
     def _wait(self) -> None:
         """Whatever ends the run, what is being stored is stored whole."""

@@ -292,7 +292,9 @@ def test_a_ledger_that_was_cut_off_is_found(machine: Machine, sound: Path, keep:
     [
         "UPDATE entries SET points = points + 1 WHERE seq = 100",
         "UPDATE entries SET description = 'another' WHERE seq = 100",
-        "UPDATE entries SET remaining = remaining - 1 WHERE seq = 100",
+        "UPDATE holdings SET remaining = remaining + 1 WHERE entry = 100",
+        "DELETE FROM holdings WHERE entry = 100",
+        "UPDATE keys SET key = zeroblob(16) WHERE entry = 100",
         "DELETE FROM entries WHERE seq = 100",
         "UPDATE customers SET open_points = open_points + 1000 WHERE seq = 100",
         "UPDATE entries SET customer = 7 WHERE seq = 100",

@@ -15,6 +15,7 @@ from rpctl.importing.overlap import Sample
 CELL_END: Final = "\x1f"
 _ROW_END: Final = "\x1e"
 _ESCAPED: Final = str.maketrans({"\x1d": "\x1d0", _ROW_END: "\x1d1", CELL_END: "\x1d2"})
+_ENDS: Final = (CELL_END, _ROW_END)
 _NO_HEADER: Final = "\x1d"  # like no row, in which another character follows it
 
 
@@ -48,10 +49,10 @@ def as_one(cells: Sequence[str]) -> str:
 
 
 class ContentReader:
-    """Takes the rows of a file as `as_one` makes them. ``header``: None where it has none; ``key_at``: the index of
-    the column of keys, if there is one."""
+    """Takes the rows of a file. ``header``: None where it has none; ``key_at``: the index of the column of keys, if
+    there is one, and whether it is the last."""
 
-    def __init__(self, header: Sequence[str] | None, key_at: int | None) -> None:
+    def __init__(self, header: Sequence[str] | None, key_at: tuple[int, bool] | None) -> None:
         self._key_at = key_at
         self._digest = blake2b(digest_size=16, person=b"rpctl rows")
         self._sample = Sample()
@@ -60,15 +61,32 @@ class ContentReader:
         self._digest.update(_encoded([_NO_HEADER if header is None else as_one(header)]))
 
     def add(self, rows: Sequence[str]) -> None:
-        """Some rows. Raises `UnicodeEncodeError` for what is not text."""
-        encoded = _encoded(rows)
+        """Some rows as `as_one` makes them. Raises `UnicodeEncodeError` for what is not text."""
+        self._take(_encoded(rows), rows, CELL_END)
+
+    def add_lines(self, lines: Sequence[str], delimiter: str) -> None:
+        """Some lines that need no CSV reader (`rpctl.importing.plain`); those without any text in their cells are no
+        rows. Raises `UnicodeEncodeError` for what is not text."""
+        text = _ROW_END.join(lines).replace(delimiter, CELL_END) + _ROW_END
+        # Lines without any text begin with the end of a cell or a row, as only few others do.
+        if text[0] in _ENDS or _ROW_END + CELL_END in text or _ROW_END + _ROW_END in text:
+            self.add([row for row in text[:-1].split(_ROW_END) if row.strip(CELL_END)])
+        else:
+            self._take(text.encode(), lines, delimiter)
+
+    def _take(self, encoded: bytes, rows: Sequence[str], delimiter: str) -> None:
         self._digest.update(encoded)
         self._sample.add(encoded.split(_ROW_END.encode())[:-1])
         self.rows += len(rows)
-        if self._key_at is not None:
-            at = self._key_at
-            keys = [row.split(CELL_END, at + 1)[at : at + 1] for row in rows]
-            self._keyless += sum(not key or not key[0].strip() for key in keys)
+        if self._key_at is None:
+            return
+        at, is_last = self._key_at
+        if is_last:
+            keys = [row.rpartition(delimiter)[2] for row in rows]
+        else:
+            keys = ["".join(row.split(delimiter, at + 1)[at : at + 1]) for row in rows]
+        if not all(map(str.strip, keys)):
+            self._keyless += sum(not key.strip() for key in keys)
 
     def content(self) -> Content:
         """What was taken so far."""

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 from rpctl.errors import InvalidFile, StorageFull
 from rpctl.importing.columns import is_of_rejects, known_names
-from rpctl.importing.content import CELL_END, Content, ContentReader, as_one
+from rpctl.importing.content import Content, ContentReader, as_one
 from rpctl.importing.plain import NEVER_PLAIN, PlainLines
 from rpctl.importing.spool import Spooled
 
@@ -83,21 +83,21 @@ class Source:
     def content(self, on_progress: Callable[[int], None] | None = None, key_at: int | None = None) -> Content:
         """Reads everything once. Raises as `rows` does; ``on_progress`` gets the number of rows so far; ``key_at``:
         the index of the column of keys, if there is one."""
+        keys = None if key_at is None else (key_at, key_at == len(self.header) - 1)
         header = self.header if self._has_header_row else None
         if header and _is_no_text(header):
             raise self._not_text([(1, header)])
-        content = ContentReader(header, key_at)
+        content = ContentReader(header, keys)
         for line, lines, records in self._pieces():
-            if records:
-                rows = [as_one(cells) for _, cells in records]
-            else:
-                rows = [text.replace(self.delimiter, CELL_END) for text in lines]
-                rows = [row for row in rows if row.strip(CELL_END)]
+            before = content.rows
             try:
-                content.add(rows)
+                if records:
+                    content.add([as_one(cells) for _, cells in records])
+                else:
+                    content.add_lines(lines, self.delimiter)
             except UnicodeEncodeError:
                 raise self._not_text(records or [(at, [text]) for at, text in enumerate(lines, line)]) from None
-            if on_progress and content.rows % _PROGRESS_ROWS < len(rows):
+            if on_progress and content.rows % _PROGRESS_ROWS < content.rows - before:
                 on_progress(content.rows)
         return content.content()
 

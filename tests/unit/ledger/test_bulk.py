@@ -109,9 +109,11 @@ def content(path: Path) -> dict[str, list[Any]]:
                 "SELECT customer_id, latest_created_at, open_points, no_expiry_before FROM customers ORDER BY 1"
             ),
             "entries": (
-                "SELECT customer_id, kind, points, created_at, valid_until, remaining, balance_after, id, reference_id,"
-                f" description, reason, site_code, {rank.format('reverses')}, who, run, key, fingerprint FROM entries e"
-                " JOIN customers c ON c.seq = e.customer LEFT JOIN origins o ON o.seq = e.origin ORDER BY e.seq"
+                "SELECT customer_id, kind, points, e.created_at, e.valid_until, remaining, balance_after, id,"
+                f" reference_id, description, reason, site_code, {rank.format('reverses')}, who, run, key, fingerprint"
+                " FROM entries e"
+                " JOIN customers c ON c.seq = e.customer LEFT JOIN origins o ON o.seq = e.origin"
+                " JOIN holdings h ON h.entry = e.seq ORDER BY e.seq"
             ),
             "allocations": (
                 f"SELECT {rank.format('redemption')}, {rank.format('lot')}, points FROM allocations ORDER BY 1, 2"

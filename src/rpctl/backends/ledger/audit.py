@@ -27,7 +27,10 @@ name (`Problem.rule`), a customer's rules first:
     tombstone_missing            an erased entry or customer without tombstone
     tombstone_mismatch           a tombstone whose counts or sums do not fit what is erased
     erased_incompletely          something of a deleted customer is still there
-    key_repeated                 a key stands more than once
+    key_repeated                 a key leads to another entry than the one that has it
+    key_lost                     a key leads to no entry, or to one that has another key
+    holding_mismatch             what the customer holds is not the entry that was recorded
+    entry_not_held               an entry is in nobody's hands
     integrity                    SQLite itself finds the file damaged
 """
 
@@ -46,8 +49,9 @@ from rpctl.domain.expiries import SumsByExpiry
 from rpctl.domain.values import Instant, format_instant
 
 if TYPE_CHECKING:
-    from rpctl.backends.ledger.sql.audit import CustomerFacts, Draw
+    from rpctl.backends.ledger.sql.audit import CustomerFacts, Draw, Held
     from rpctl.backends.ledger.sql.entries import Entries
+    from rpctl.backends.ledger.sql.file import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +84,46 @@ class Audit:
             runs = sql.runs_of_origins(connection)
             for text in integrity(connection):
                 yield Problem(None, None, "integrity", text)
-            for customer_id, key, seq in sql.repeated_keys(connection):
-                message = f"Entry number {seq} has the key of an earlier one."
-                yield Problem(customer_id, entry_id(key), "key_repeated", message)
+            yield from _keys(connection)
             for facts in sql.customers(connection):
-                rows = self._store.entry_rows(facts.seq)
+                held = sql.held(connection, facts.seq)
+                rows = list({one.row.seq: one.row for one in held}.values())
                 self.customers += 1
                 self.entries += len(rows)
+                yield from _holdings(facts, held)
                 draws = sql.draws(connection, facts.seq)
                 if facts.customer_id is None:
                     yield from _Deleted(facts, rows, draws).problems()
                 else:
                     yield from _Living(facts, facts.customer_id, rows, draws, runs).problems()
+            if self.entries != sql.number_of_entries(connection):
+                for customer_id, key, seq in sql.not_held(connection):
+                    message = f"Entry number {seq} is missing where its customer's entries are looked up."
+                    yield Problem(customer_id, entry_id(key), "entry_not_held", message)
+
+
+def _keys(connection: Connection) -> Iterator[Problem]:
+    for customer_id, key, seq, other in sql.misled_keys(connection):
+        if other is None:
+            message = f"The key of entry number {seq} would be free to be used again."
+            yield Problem(customer_id, entry_id(key), "key_lost", message)
+        else:
+            message = f"Entry number {seq} has the key of entry number {other}."
+            yield Problem(customer_id, entry_id(key), "key_repeated", message)
+    for key, seq in sql.stray_keys(connection):
+        message = f"A key leads to entry number {seq}, which has another one."
+        yield Problem(None, entry_id(key), "key_lost", message)
+
+
+def _holdings(facts: CustomerFacts, held: list[Held]) -> Iterator[Problem]:
+    """Whether each of the things a customer holds stands for one entry, that entry's dates and customer included."""
+    seen: set[int] = set()
+    for valid_until, created_at, row in held:
+        dates = row.valid_until or 0, row.created_at or 0
+        if row.customer != facts.seq or (valid_until, created_at) != dates or row.seq in seen:
+            message = f"Entry number {row.seq} is not what is noted where its customer's entries are looked up."
+            yield Problem(facts.customer_id, row.entry_id, "holding_mismatch", message)
+        seen.add(row.seq)
 
 
 class _Deleted:

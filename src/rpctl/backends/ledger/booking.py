@@ -68,7 +68,7 @@ class Booking:
         self._next_seq = books.next_seq("entries")
         self._next_customer = books.next_seq("customers")
         self._decided: list[_Decided] = []
-        self._drawn: dict[int, OpenLot] = {}
+        self._drawn: dict[int, tuple[int, OpenLot]] = {}  # by position: the customer's place, and the lot
         self._allocations: list[tuple[int, int, int]] = []
         self._coupons: list[tuple[Any, ...]] = []
         self._touched: dict[int, CustomerRow] = {}
@@ -95,15 +95,15 @@ class Booking:
         for customer in new:
             customer.is_new = False
         rows, elsewhere = self._seal()
-        self._books.insert_booked(rows, self._origin, self._now)
+        self._books.insert_entries(rows)
         self._books.save_remaining(elsewhere)
         self._books.insert_allocations(self._allocations)
         self._books.save_accounts(touched)
         self._catalog.insert_coupons(self._coupons)
         self._drawn, self._allocations, self._coupons, self._touched = {}, [], [], {}
 
-    def _seal(self) -> tuple[list[tuple[Any, ...]], list[OpenLot]]:
-        """What was decided as rows (`BOOKED` and digests), and the lots drawn on that are none of them."""
+    def _seal(self) -> tuple[list[EntryRow], list[tuple[int, OpenLot]]]:
+        """What was decided as rows, and the lots drawn on that are none of them."""
         decided, self._decided = self._decided, []
         salts = self._sources.random_bytes(SALT_SIZE * len(decided))
         fingerprints = self._digests.asked([change.canonical() for _, _, change, *_ in decided])
@@ -121,13 +121,13 @@ class Booking:
                 salt, key, asked, customer.customer_id, kind, points, created_at, valid_until, None,
                 reference_id, description, reason, site_code, reverses, origin, now,
             )  # fmt: skip
-            row = (
+            row = EntryRow(
                 seq, customer.seq, kind, points, created_at, valid_until, None if lot is None else lot.left, balance,
-                reference_id, description, reason, site_code, reverses, key + asked + salt + digest,
+                None, reference_id, description, reason, site_code, reverses, origin, now, key, asked, salt, digest,
             )  # fmt: skip
             rows.append(row)
         first = decided[0][0] if decided else self._next_seq
-        return rows, [lot for position, lot in self._drawn.items() if position < first]
+        return rows, [drawn for position, drawn in self._drawn.items() if position < first]
 
     # -- the rules -------------------------------------------------------------------------------------
 
@@ -201,7 +201,7 @@ class Booking:
                 requested=points,
                 available=available,
             )
-        self._draw(draws)
+        self._draw(customer, draws)
         seq = self._record(customer, change, key, REDEEMED, points, created_at)
         return Applied(points), seq
 
@@ -245,7 +245,7 @@ class Booking:
             why = "spent" if lot.remaining == 0 else "expired"
             raise NothingToReverse(f"Nothing is left of entry {change.entry_id}: its points are {why}.", reason=why)
         taken = draw[1]
-        self._draw([draw])
+        self._draw(customer, [draw])
         seq = self._record(customer, change, key, REDEEMED, taken, created_at, reverses=lot.seq)
         return Applied(taken, short=lot.points - taken), seq
 
@@ -296,10 +296,10 @@ class Booking:
             self._programs[site_code] = self._catalog.program(site_code)
         return self._programs[site_code]
 
-    def _draw(self, draws: Sequence[tuple[OpenLot, int]]) -> None:
+    def _draw(self, customer: CustomerRow, draws: Sequence[tuple[OpenLot, int]]) -> None:
         """The entry that is recorded next takes these points from these lots."""
         for lot, points in draws:
-            self._drawn[lot.position] = lot
+            self._drawn[lot.position] = customer.seq, lot
             self._allocations.append((self._next_seq, lot.position, points))
 
     def _record(

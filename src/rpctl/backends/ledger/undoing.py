@@ -21,13 +21,12 @@ from rpctl.backends.ledger.sql.entries import ADDED, REDEEMED, EntryRow
 from rpctl.backends.ledger.sql.undo import GivenBack, UndoRow
 from rpctl.domain.changes import Reverse
 from rpctl.domain.lots import Account, OpenLot
-from rpctl.domain.values import NEVER, Instant
+from rpctl.domain.values import Instant
 
 BATCH_ENTRIES: Final = 5_000
 """Entries of one write transaction, well below the time for which a ledger may be locked."""
 
 _SPAN: Final = 100_000  # how many places are looked at for them: between a run's entries lie those of others
-_REMAINING: Final = EntryRow._fields.index("remaining")
 
 
 @dataclass(slots=True)
@@ -53,8 +52,8 @@ class Undoing:
         self._digests = Digests(books.secret())
         self._next_seq = books.next_seq("entries")
         self._customers: dict[int, _Customer] = {}
-        self._rows: dict[int, list[Any]] = {}
-        self._left: dict[int, int] = {}
+        self._rows: dict[int, EntryRow] = {}
+        self._left: dict[int, tuple[int, OpenLot]] = {}  # by place: the customer's place, and the lot as it is now
         self._allocations: list[tuple[int, int, int]] = []
 
     def some(self, below: int) -> tuple[int, int] | None:
@@ -97,10 +96,10 @@ class Undoing:
             take = min(lot.left, wanted)
             wanted -= take
             draws.append((lot.seq, take))
-            self._left[lot.seq] = lot.left - take
+            self._leave(customer, lot.valid_until, lot.created_at, lot.seq, lot.left - take)
             lots[:1] = [lot._replace(left=lot.left - take)] if take < lot.left else []
         if own:
-            self._left[row.seq] = 0
+            self._leave(customer, row.valid_until, row.created_at, row.seq, 0)
         if not draws:
             return
         points = sum(taken for _, taken in draws)
@@ -119,6 +118,9 @@ class Undoing:
         account.no_expiry_before = min(account.no_expiry_before, valid_until)
         customer.active += row.points
         self._record(row, key, customer, ADDED, row.points, valid_until)
+
+    def _leave(self, customer: _Customer, valid_until: Instant, created_at: Instant, seq: int, left: int) -> None:
+        self._left[seq] = customer.row.seq, OpenLot(valid_until, created_at, seq, left)
 
     # -- what they need --------------------------------------------------------------------------------
 
@@ -157,16 +159,13 @@ class Undoing:
             customer.active, None, None, change.description, None, None, row.seq, self._origin, self._now, key,
             *self._digests.asked([change.canonical()]), self._random_bytes(SALT_SIZE),
         ]  # fmt: skip
-        fields.append(digest_of(row.customer_id, fields))
-        self._rows[seq] = fields
+        self._rows[seq] = EntryRow._make([*fields, digest_of(row.customer_id, fields)])
 
     def _write(self) -> None:
-        for seq, left in self._left.items():
-            if seq in self._rows:
-                self._rows[seq][_REMAINING] = left
-        self._books.insert_entries(self._rows.values())
-        self._books.save_remaining(
-            OpenLot(NEVER, 0, seq, left) for seq, left in self._left.items() if seq not in self._rows
-        )
+        for seq in self._left.keys() & self._rows.keys():
+            _, lot = self._left.pop(seq)
+            self._rows[seq] = self._rows[seq]._replace(remaining=lot.left)
+        self._books.insert_entries(list(self._rows.values()))
+        self._books.save_remaining(self._left.values())
         self._books.insert_allocations(self._allocations)
         self._books.save_accounts(customer.row for customer in self._customers.values())

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rpctl.domain.values import Instant
 
 _ACTIVE: Final = (
-    "CASE WHEN c.no_expiry_before > :at THEN c.open_points ELSE coalesce((SELECT sum(e.remaining) FROM entries e"
-    " WHERE e.customer = c.seq AND (e.remaining > 0) = 1 AND e.valid_until > :at), 0) END"
+    "CASE WHEN c.no_expiry_before > :at THEN c.open_points ELSE coalesce((SELECT sum(h.remaining) FROM holdings h"
+    " WHERE h.customer = c.seq AND h.spent = 0 AND h.valid_until > :at), 0) END"
 )
 
 

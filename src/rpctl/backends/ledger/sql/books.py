@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rpctl.backends.ledger.digests import digests_of
-from rpctl.backends.ledger.sql.entries import COLUMNS, ERASED, Entries, EntryRow
+from rpctl.backends.ledger.sql.entries import ERASED, STORED, Entries, EntryRow
 from rpctl.backends.ledger.sql.file import patience
 from rpctl.domain.lots import Account, OpenLot
 from rpctl.domain.outcomes import Recorded
@@ -16,16 +15,13 @@ from rpctl.domain.values import Instant
 from rpctl.errors import RunNotFound
 
 _LOG_PATIENCE_MS: Final = 1000
+_REMAINING: Final = EntryRow._fields.index("remaining")
 _PARAMETERS: Final = 900  # how many values one statement takes at most: below every SQLite's own limit
-_INSERT: Final = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(EntryRow._fields))})"
-
-BOOKED: Final = (
-    "seq, customer, kind, points, created_at, valid_until, remaining, balance_after, reference_id, description, reason,"
-    " site_code, reverses"
+_ENTRY: Final = f"INSERT INTO entries ({STORED}) VALUES ({', '.join('?' * (STORED.count(',') + 1))})"
+_KEY: Final = "INSERT INTO keys (key, entry) VALUES (?, ?)"
+_HOLDING: Final = (
+    "INSERT INTO holdings (customer, spent, valid_until, created_at, entry, remaining) VALUES (?, ?, ?, ?, ?, ?)"
 )
-"""The columns of an entry that a booking decides, one by one."""
-
-DIGESTS: Final = "key, fingerprint, salt, digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,8 @@ class Books(Entries):
         for marks, some in _in_parts(digests):
             sql = (
                 "SELECT e.key, e.seq, e.fingerprint, e.points, o.run, e.valid_until <= e.recorded_at, e.kind"
-                f" FROM entries e LEFT JOIN origins o ON o.seq = e.origin WHERE e.key IN ({marks})"
+                " FROM keys k CROSS JOIN entries e ON e.seq = k.entry LEFT JOIN origins o ON o.seq = e.origin"
+                f" WHERE k.key IN ({marks})"
             )
             for key, seq, fingerprint, points, run, expired, kind in self.connection.execute(sql, some):
                 recorded = None if kind == ERASED else Recorded(seq, points, run, bool(expired))
@@ -111,8 +108,8 @@ class Books(Entries):
     def open_lots(self, place: int) -> Iterator[OpenLot]:
         """A customer's lots with points left, in their order of use."""
         rows = self.connection.execute(
-            "SELECT valid_until, created_at, seq, remaining FROM entries"
-            " WHERE customer = ? AND (remaining > 0) = 1 ORDER BY valid_until, created_at, seq",
+            "SELECT valid_until, created_at, entry, remaining FROM holdings"
+            " WHERE customer = ? AND spent = 0 ORDER BY valid_until, created_at, entry",
             (place,),
         )
         return (OpenLot(*row) for row in rows)
@@ -140,22 +137,24 @@ class Books(Entries):
             ],
         )
 
-    def insert_booked(self, rows: Iterable[Sequence[Any]], origin: int, recorded_at: Instant) -> None:
-        """New entries as a booking decides them: `BOOKED` and their digests in a row, of one origin and moment."""
+    def insert_entries(self, rows: Sequence[EntryRow]) -> None:
+        """New entries."""
+        self.connection.executemany(_ENTRY, [(*row[:_REMAINING], *row[_REMAINING + 1 :]) for row in rows])
+        self.connection.executemany(_KEY, [(row.key, row.seq) for row in rows])
         self.connection.executemany(
-            f"INSERT INTO entries ({BOOKED}, origin, recorded_at, {DIGESTS})"
-            f" VALUES ({', '.join('?' * (BOOKED.count(',') + 7))})",
-            ((*row[:-1], origin, recorded_at, *digests_of(row[-1])) for row in rows),
+            _HOLDING,
+            [
+                (row.customer, not row.remaining, row.valid_until or 0, row.created_at, row.seq, row.remaining or 0)
+                for row in rows
+            ],
         )
 
-    def insert_entries(self, rows: Iterable[Sequence[Any]]) -> None:
-        """New entries."""
-        self.connection.executemany(_INSERT, rows)
-
-    def save_remaining(self, lots: Iterable[OpenLot]) -> None:
-        """What is left of lots."""
+    def save_remaining(self, lots: Iterable[tuple[int, OpenLot]]) -> None:
+        """What is left of lots, each after its customer's place."""
         self.connection.executemany(
-            "UPDATE entries SET remaining = ? WHERE seq = ?", [(lot.left, lot.position) for lot in lots]
+            "UPDATE holdings SET remaining = ?1, spent = ?1 = 0"
+            " WHERE customer = ?2 AND spent = 0 AND valid_until = ?3 AND created_at = ?4 AND entry = ?5",
+            [(lot.left, customer, lot.valid_until, lot.created_at, lot.position) for customer, lot in lots],
         )
 
     def insert_allocations(self, rows: Iterable[tuple[int, int, int]]) -> None:
@@ -169,18 +168,21 @@ class Books(Entries):
         """
         counts = self.connection.execute(
             "SELECT count(*), coalesce(sum(points) FILTER (WHERE kind = 1), 0),"
-            " coalesce(sum(points) FILTER (WHERE kind = 2), 0), coalesce(sum(remaining), 0)"
-            " FROM entries WHERE customer = ?",
+            " coalesce(sum(points) FILTER (WHERE kind = 2), 0), coalesce(sum(h.remaining), 0)"
+            " FROM holdings h CROSS JOIN entries e ON e.seq = h.entry WHERE h.customer = ?",
             (seq,),
         ).fetchone()
-        mine = "(SELECT seq FROM entries WHERE customer = ?)"
+        mine = "(SELECT entry FROM holdings WHERE customer = ?)"
         self.connection.execute(f"DELETE FROM allocations WHERE redemption IN {mine}", (seq,))
         self.connection.execute(
-            "UPDATE entries SET kind = 0, points = NULL, created_at = NULL, valid_until = NULL, remaining = NULL,"
+            "UPDATE entries SET kind = 0, points = NULL, created_at = NULL, valid_until = NULL,"
             " balance_after = NULL, id = NULL, reference_id = NULL, description = NULL, reason = NULL,"
             " site_code = NULL, reverses = NULL, origin = NULL, recorded_at = NULL, fingerprint = NULL, salt = NULL"
-            " WHERE customer = ?",
+            f" WHERE seq IN {mine}",
             (seq,),
+        )
+        self.connection.execute(
+            "UPDATE holdings SET spent = 1, valid_until = 0, created_at = 0, remaining = 0 WHERE customer = ?", (seq,)
         )
         self.connection.execute(
             "UPDATE customers SET customer_id = NULL, latest_created_at = NULL, open_points = 0,"

@@ -18,7 +18,7 @@ REDEEMED: Final = 2
 
 
 class EntryRow(NamedTuple):
-    """A row of ``entries``, its columns in their order."""
+    """A row of ``entries``, its columns in their order, and what is left of it if it is a lot."""
 
     seq: int
     customer: int
@@ -47,8 +47,20 @@ class EntryRow(NamedTuple):
         return self.id or entry_id(self.key)
 
 
-COLUMNS: Final = ", ".join(EntryRow._fields)
-"""For a SELECT that makes an `EntryRow`."""
+STORED: Final = ", ".join(name for name in EntryRow._fields if name != "remaining")
+"""The columns of ``entries``, in their order."""
+
+COLUMNS: Final = ", ".join(
+    "CASE e.kind WHEN 1 THEN h.remaining END" if name == "remaining" else f"e.{name}" for name in EntryRow._fields
+)
+"""For a SELECT that makes an `EntryRow`, from one of the following."""
+
+_FROM: Final = (
+    "FROM entries e LEFT JOIN holdings h ON h.customer = e.customer AND h.spent IN (0, 1)"
+    " AND h.valid_until = coalesce(e.valid_until, 0) AND h.created_at = coalesce(e.created_at, 0) AND h.entry = e.seq"
+)
+OF_CUSTOMER: Final = "FROM holdings h CROSS JOIN entries e ON e.seq = h.entry WHERE h.customer = ?"
+_REDEEMED_BY: Final = "FROM holdings r CROSS JOIN {} WHERE r.customer = ? AND r.spent = 1 AND r.valid_until = 0"
 
 
 class Entries(Balances):
@@ -60,17 +72,17 @@ class Entries(Balances):
 
     def entry_rows(self, customer: int) -> list[EntryRow]:
         """Every entry of a customer in recording order."""
-        sql = f"SELECT {COLUMNS} FROM entries WHERE customer = ?"
+        sql = f"SELECT {COLUMNS} {OF_CUSTOMER}"
         return sorted((EntryRow(*row) for row in self.connection.execute(sql, (customer,))), key=itemgetter(0))
 
     def entry_row(self, seq: int) -> EntryRow | None:
         """One entry by its place."""
-        row = self.connection.execute(f"SELECT {COLUMNS} FROM entries WHERE seq = ?", (seq,)).fetchone()
+        row = self.connection.execute(f"SELECT {COLUMNS} {_FROM} WHERE e.seq = ?", (seq,)).fetchone()
         return EntryRow(*row) if row else None
 
     def find_entry(self, customer: int, wanted: str) -> EntryRow | None:
         """A customer's entry by its id."""
-        sql = f"SELECT {COLUMNS} FROM entries WHERE customer = ? AND id = ?"
+        sql = f"SELECT {COLUMNS} {OF_CUSTOMER} AND e.id = ?"
         row = self.connection.execute(sql, (customer, wanted)).fetchone()
         if row is None:
             try:
@@ -79,7 +91,10 @@ class Entries(Balances):
                 return None
             if len(key) != KEY_SIZE or entry_id(key) != wanted:
                 return None
-            sql = f"SELECT {COLUMNS} FROM entries WHERE key = ? AND customer = ? AND id IS NULL"
+            sql = (
+                f"SELECT {COLUMNS} {_FROM} WHERE e.seq = (SELECT entry FROM keys WHERE key = ?)"
+                " AND e.customer = ? AND e.id IS NULL"
+            )
             row = self.connection.execute(sql, (key, customer)).fetchone()
         return EntryRow(*row) if row else None
 
@@ -128,16 +143,13 @@ class Entries(Balances):
         coupons: dict[int, str] = {}
         if any(row.kind == ADDED and row.points != row.remaining for row in rows):
             for lot, redemption, points in self.connection.execute(
-                "SELECT a.lot, a.redemption, a.points FROM entries r JOIN allocations a ON a.redemption = r.seq"
-                " WHERE r.customer = ? AND r.remaining IS NULL ORDER BY a.redemption",
+                "SELECT a.lot, a.redemption, a.points"
+                f" {_REDEEMED_BY.format('allocations a ON a.redemption = r.entry')} ORDER BY a.redemption",
                 (rows[0].customer,),
             ):
                 uses.setdefault(lot, []).append(Use(self._name(redemption, names), points))
         if any(row.kind == REDEEMED for row in rows):
-            sql = (
-                "SELECT c.redemption, c.code FROM entries r JOIN coupons c ON c.redemption = r.seq"
-                " WHERE r.customer = ? AND r.remaining IS NULL"
-            )
+            sql = f"SELECT c.redemption, c.code {_REDEEMED_BY.format('coupons c ON c.redemption = r.entry')}"
             coupons = dict(self.connection.execute(sql, (rows[0].customer,)))
         entries: list[Entry] = []
         for row in rows:
@@ -186,10 +198,9 @@ class Entries(Balances):
     def export(self) -> Iterator[tuple[str | None, str | None, str | None, str | None, EntryRow]]:
         """Every entry in recording order, as one moment's state: customer id, who recorded it, with which version
         and in which import run (all None for an erased one), and the row itself."""
-        columns = ", ".join("e." + name for name in EntryRow._fields)
         sql = (
-            f"SELECT c.customer_id, o.who, o.rpctl_version, o.run, {columns} FROM entries e"
-            " JOIN customers c ON c.seq = e.customer LEFT JOIN origins o ON o.seq = e.origin ORDER BY e.seq"
+            f"SELECT c.customer_id, o.who, o.rpctl_version, o.run, {COLUMNS} {_FROM}"
+            " CROSS JOIN customers c ON c.seq = e.customer LEFT JOIN origins o ON o.seq = e.origin ORDER BY e.seq"
         )
         with translated(self.path):
             for customer_id, who, version, run, *row in self.connection.execute(sql):

@@ -336,7 +336,7 @@ def integrity(connection: sqlite3.Connection) -> list[str]:
     found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
     found = [] if found == ["ok"] else found
     found += [
-        f"{row[0]} row {row[1]} points to a missing row of {row[2]}"
+        f"{row[0]} row {'?' if row[1] is None else row[1]} points to a missing row of {row[2]}"
         for row in connection.execute("PRAGMA foreign_key_check")
     ]
     return found

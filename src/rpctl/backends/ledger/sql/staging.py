@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from rpctl.backends.ledger.sql.books import DIGESTS
 from rpctl.domain.values import Instant
 
 _TABLES: Final = """
@@ -37,22 +36,32 @@ _PLACES: Final = """
 INSERT INTO temp.placed (ordinal, customer, balance_after, late)
   SELECT a.ordinal, c.seq,
     c.open_points - a.later - CASE WHEN c.no_expiry_before > :now THEN 0 ELSE
-      (SELECT coalesce(sum(e.remaining), 0) FROM main.entries e
-        WHERE e.customer = c.seq AND (e.remaining > 0) = 1 AND e.valid_until <= :now) END,
+      (SELECT coalesce(sum(h.remaining), 0) FROM main.holdings h
+        WHERE h.customer = c.seq AND h.spent = 0 AND h.valid_until <= :now) END,
     c.latest_created_at > :now OR (a.created_at IS NOT NULL AND c.no_expiry_before <= :now)
   FROM {stage}.additions a CROSS JOIN main.customers c ON c.customer_id = a.customer_id
 """
-_ENTRIES: Final = f"""
-INSERT INTO main.entries (seq, customer, kind, points, created_at, valid_until, remaining, balance_after,
-    reference_id, description, reason, site_code, origin, recorded_at, {DIGESTS})
-  SELECT :place + a.ordinal, p.customer, 1, a.points, coalesce(a.created_at, :now), a.valid_until, a.points,
+# Each tree takes the rows in its own order: what lies together is written together.
+_KEYS: Final = """
+INSERT INTO main.keys (key, entry)
+  SELECT substr(digests, 1, 16) AS key, :place + ordinal FROM {stage}.additions ORDER BY key
+"""
+_ENTRIES: Final = """
+INSERT INTO main.entries (seq, customer, kind, points, created_at, valid_until, balance_after,
+    reference_id, description, reason, site_code, origin, recorded_at, key, fingerprint, salt, digest)
+  SELECT :place + a.ordinal, p.customer, 1, a.points, coalesce(a.created_at, :now), a.valid_until,
     p.balance_after, a.reference_id, a.description, a.reason, a.site_code, :origin, :now,
     substr(a.digests, 1, 16), substr(a.digests, 17, 16), substr(a.digests, 33, 16), substr(a.digests, 49)
-  FROM {{stage}}.additions a CROSS JOIN temp.placed p ON p.ordinal = a.ordinal ORDER BY a.ordinal
+  FROM {stage}.additions a CROSS JOIN temp.placed p ON p.ordinal = a.ordinal ORDER BY a.ordinal
+"""
+_HOLDINGS: Final = """
+INSERT INTO main.holdings (customer, spent, valid_until, created_at, entry, remaining)
+  SELECT p.customer, 0, a.valid_until, coalesce(a.created_at, :now), :place + a.ordinal, a.points
+  FROM {stage}.additions a CROSS JOIN temp.placed p ON p.ordinal = a.ordinal ORDER BY p.customer, a.valid_until
 """
 _KNOWN: Final = (
-    "SELECT count(*), coalesce(sum(e.fingerprint = a.fingerprint), 0)"
-    " FROM {stage}.asked a CROSS JOIN main.entries e ON e.key = a.key"
+    "SELECT count(*), coalesce(sum(e.fingerprint = a.fingerprint), 0) FROM {stage}.asked a"
+    " CROSS JOIN main.keys k ON k.key = a.key CROSS JOIN main.entries e ON e.seq = k.entry"
 )
 
 
@@ -113,10 +122,12 @@ class Stage:
         self._ledger.execute(self._sql(_PLACES), constants)
         if self._ledger.execute("SELECT max(late) FROM temp.placed").fetchone()[0]:
             raise CannotStore
+        self._ledger.execute(self._sql(_ENTRIES), constants)
+        self._ledger.execute(self._sql(_HOLDINGS), constants)
         try:
-            self._ledger.execute(self._sql(_ENTRIES), constants)
+            self._ledger.execute(self._sql(_KEYS), constants)
         except sqlite3.IntegrityError as error:
-            if "entries.key" in str(error):
+            if "keys.key" in str(error):
                 raise CannotStore from error
             raise
 

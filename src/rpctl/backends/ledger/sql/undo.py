@@ -18,6 +18,12 @@ _LOTS_UNTIL: Final = (
 )
 
 
+_REMAINING: Final = (
+    "(SELECT h.remaining FROM holdings h WHERE e.kind = 1 AND h.customer = e.customer AND h.spent IN (0, 1)"
+    " AND h.valid_until = e.valid_until AND h.created_at = e.created_at AND h.entry = e.seq)"
+)
+
+
 class UndoRow(NamedTuple):
     """An entry of the run that nothing reverses yet, with its customer; ``lots_until``: up to when the longest-lived
     lot that a redemption drew on is valid."""
@@ -25,6 +31,7 @@ class UndoRow(NamedTuple):
     seq: int
     kind: int
     points: int
+    created_at: Instant
     valid_until: Instant | None
     remaining: int | None
     id: str | None
@@ -59,7 +66,7 @@ def span(connection: sqlite3.Connection, run: str) -> tuple[int, int]:
 def entries(connection: sqlite3.Connection, run: str, first: int, below: int, limit: int) -> list[UndoRow]:
     """At most ``limit`` entries of the run from ``first`` on and before ``below``, the latest first."""
     rows = connection.execute(
-        "SELECT e.seq, e.kind, e.points, e.valid_until, e.remaining, e.id, e.key,"
+        f"SELECT e.seq, e.kind, e.points, e.created_at, e.valid_until, {_REMAINING}, e.id, e.key,"
         f" CASE e.kind WHEN 2 THEN {_LOTS_UNTIL} END,"
         " c.seq, c.customer_id, c.latest_created_at, c.open_points, c.no_expiry_before"
         " FROM entries e CROSS JOIN customers c ON c.seq = e.customer"
@@ -74,9 +81,9 @@ def given_back(connection: sqlite3.Connection, run: str, customer: int, at: Inst
     """The lots of a customer that the undo of this run gave back, with points left that are valid at that moment, in
     their order of use."""
     rows = connection.execute(
-        "SELECT valid_until, created_at, seq, remaining FROM entries WHERE customer = :customer"
-        f" AND (remaining > 0) = 1 AND valid_until > :at AND reverses IS NOT NULL AND origin IN {_OF_RUN}"
-        " ORDER BY valid_until, created_at, seq",
+        "SELECT h.valid_until, h.created_at, h.entry, h.remaining FROM holdings h CROSS JOIN entries e"
+        " ON e.seq = h.entry WHERE h.customer = :customer AND h.spent = 0 AND h.valid_until > :at"
+        f" AND e.reverses IS NOT NULL AND e.origin IN {_OF_RUN} ORDER BY h.valid_until, h.created_at, h.entry",
         {"run": run, "customer": customer, "at": at},
     )
     return [GivenBack(*row) for row in rows]
@@ -103,8 +110,8 @@ def undone(connection: sqlite3.Connection, run: str, at: Instant) -> Iterator[Un
         "SELECT customer_id, sum(back) FILTER (WHERE kind = 1), sum(back) FILTER (WHERE kind = 2),"
         " sum(points - remaining - coalesce(back, 0)), sum(left) FILTER (WHERE until <= :at),"
         " sum(left) FILTER (WHERE until > :at) FROM ("
-        "SELECT c.customer_id, e.kind, e.points, e.remaining, r.points AS back,"
-        " CASE WHEN e.kind = 1 THEN e.remaining WHEN r.seq IS NULL THEN e.points END AS left,"
+        f"SELECT c.customer_id, e.kind, e.points, {_REMAINING} AS remaining, r.points AS back,"
+        f" CASE WHEN e.kind = 1 THEN {_REMAINING} WHEN r.seq IS NULL THEN e.points END AS left,"
         f" CASE WHEN e.kind = 1 THEN e.valid_until WHEN r.seq IS NULL THEN {_LOTS_UNTIL} END AS until"
         " FROM entries e CROSS JOIN customers c ON c.seq = e.customer LEFT JOIN entries r ON r.reverses = e.seq"
         f" WHERE e.seq BETWEEN :first AND :last AND e.origin IN {_OF_RUN} AND e.reverses IS NULL"

@@ -10,15 +10,15 @@ import gc
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from itertools import islice
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from rpctl.backends.port import Backend
 from rpctl.domain.changes import AddPoints, RedeemPoints
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, is_refusal
-from rpctl.errors import InvalidFile, KeyReused, RpctlError
+from rpctl.errors import InvalidFile, KeyReused
 from rpctl.importing.journal import OwnRows
-from rpctl.importing.plan import Nothing, Planner, Reject
+from rpctl.importing.plan import Planned, Planner, Reject
 from rpctl.importing.reader import Source
 from rpctl.importing.rejects import RejectsFile
 from rpctl.importing.report import Report
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 BATCH_ROWS: Final = 1_000
 """Rows that are planned at a time. More of them at once only fall out of the processor's caches."""
+
+_CHANGES: Final = {AddPoints, RedeemPoints}
 
 LIMITED_ROWS: Final = 5_000
 """Rows of one transaction at most where the number of errors is limited."""
@@ -44,12 +46,26 @@ class Rows(NamedTuple):
     max_errors: int | None
 
 
-class _Row(NamedTuple):
-    line: int
+@dataclass(slots=True)
+class _Piece:
+    """Some rows that were planned together: which row of the file the first is, their lines, cells and what becomes of
+    them; ``settled``: so many of them are counted; ``are_changes``: all of them are."""
+
     ordinal: int
-    cells: list[str]
-    key: str
-    planned: AddPoints | RedeemPoints | Nothing | Reject
+    lines: Sequence[int]
+    rows: list[list[str]]
+    planned: list[Planned]
+    settled: int = 0
+    are_changes: bool = False
+
+    def __post_init__(self) -> None:
+        self.are_changes = set(map(type, self.planned)) <= _CHANGES
+
+    def changes(self) -> list[AddPoints | RedeemPoints]:
+        """Those that the backend decides."""
+        if self.are_changes:
+            return cast("list[AddPoints | RedeemPoints]", self.planned)
+        return [planned for planned in self.planned if isinstance(planned, AddPoints | RedeemPoints)]
 
 
 class Pass:
@@ -76,7 +92,7 @@ class Pass:
         self._own = own
         self._strict = strict
         self._record = record
-        self._waiting: deque[_Row] = deque()
+        self._waiting: deque[_Piece] = deque()
         self._rejects_waiting = 0
 
     def go(self, backend: Backend) -> None:
@@ -100,34 +116,40 @@ class Pass:
                 yield backend.apply(changes, run=run, entries=False, all_or_nothing=self._strict, record=self._record)
 
     def _batches(self, most: int) -> Iterator[list[AddPoints | RedeemPoints]]:
-        rows, waiting, limited = self._rows, self._waiting, self._rows.max_errors is not None
-        plan, total = rows.planner.plan, rows.total
+        rows, limited = self._rows, self._rows.max_errors is not None
         changes: list[AddPoints | RedeemPoints] = []
-        planned_rows, size = 0, self._size(most)
-        for ordinal, (line, cells) in enumerate(rows.source.rows(), 1):
-            key, planned = plan(cells, ordinal)
-            waiting.append(_Row(line, ordinal, cells, key, planned))
-            planned_rows += 1
-            kind = type(planned)
-            if kind is AddPoints or kind is RedeemPoints:
-                changes.append(planned)  # type: ignore[arg-type]  # isinstance would tell, in thrice the time
-            elif isinstance(planned, Reject):
-                self._rejects_waiting += 1
-                if self._strict:  # the rehearsal found none
-                    raise InvalidFile(f"{rows.source.name} was changed while it was read.", "Run the command again.")
-            if planned_rows >= size or (limited and self._too_many_errors()):
-                if ordinal > total:
-                    break
-                self._settle(())  # what waits for nothing: a file may be all wrong
-                yield changes
-                if self._too_many_errors():
-                    self._report.stopped_at_line = line if ordinal < total else None
-                    return
-                changes, planned_rows, size = [], 0, self._size(most)
-        if planned_rows and waiting[-1].ordinal > total:
-            raise InvalidFile(f"{rows.source.name} grew while it was read.", "Run the command again.")
+        ordinal, planned_rows, size = 1, 0, self._size(most)
+        for lines, cells in rows.source.blocks():
+            at = 0
+            while at < len(cells):
+                end = at + size - planned_rows
+                if limited:  # no more than could reach the limit, so that the last of them is the one that does
+                    end = min(end, at + self._errors_left())
+                piece = self._plan(ordinal, lines[at:end], cells[at:end])
+                if piece.ordinal + len(piece.rows) - 1 > rows.total:
+                    raise InvalidFile(f"{rows.source.name} grew while it was read.", "Run the command again.")
+                changes += piece.changes()
+                at, ordinal, planned_rows = end, ordinal + len(piece.rows), planned_rows + len(piece.rows)
+                if planned_rows >= size or (limited and not self._errors_left()):
+                    self._settle(())  # what waits for nothing: a file may be all wrong
+                    yield changes
+                    if limited and not self._errors_left():
+                        self._report.stopped_at_line = piece.lines[-1] if ordinal <= rows.total else None
+                        return
+                    changes, planned_rows, size = [], 0, self._size(most)
         if changes:
             yield changes
+
+    def _plan(self, ordinal: int, lines: Sequence[int], cells: list[list[str]]) -> _Piece:
+        rows = self._rows
+        piece = _Piece(ordinal, lines, cells, rows.planner.plan_all(cells, ordinal))
+        if not piece.are_changes:
+            rejects = sum(type(planned) is Reject for planned in piece.planned)
+            self._rejects_waiting += rejects
+            if rejects and self._strict:  # the rehearsal found none
+                raise InvalidFile(f"{rows.source.name} was changed while it was read.", "Run the command again.")
+        self._waiting.append(piece)
+        return piece
 
     def _size(self, most: int) -> int:
         # With a limit on errors a batch is at most as long as refusals are left, so that the run stops at the
@@ -135,9 +157,10 @@ class Pass:
         limit = self._rows.max_errors
         return most if limit is None else min(most, max(limit - self._report.refused, self._report.rows // 10))
 
-    def _too_many_errors(self) -> bool:
-        limit = self._rows.max_errors
-        return limit is not None and self._report.refused + self._rejects_waiting >= limit
+    def _errors_left(self) -> int:
+        """How many more rows may be refused; only where there is a limit."""
+        assert self._rows.max_errors is not None
+        return max(self._rows.max_errors - self._report.refused - self._rejects_waiting, 0)
 
     # -- counting --------------------------------------------------------------------------------------
 
@@ -145,48 +168,61 @@ class Pass:
         """Counts the rows up to the last of the outcomes, and those after it that needed none."""
         report, waiting = self._report, self._waiting
         if self._strict and any(map(is_refusal, outcomes)):
-            report.overtaken_at_line = waiting[0].line
-        before = len(waiting)
-        decided = iter(() if self._all_applied(outcomes) else outcomes)
+            report.overtaken_at_line = waiting[0].lines[waiting[0].settled]
+        decided = 0
         while waiting:
-            planned = waiting[0].planned
-            if isinstance(planned, AddPoints | RedeemPoints):
-                outcome = next(decided, None)
-                if outcome is None:
-                    break
-                self._count(waiting.popleft(), planned, outcome)
-            elif isinstance(planned, Reject):
-                self._rejects_waiting -= 1
-                self._refuse(waiting.popleft(), planned.code, planned.message)
+            piece = waiting[0]
+            before = piece.settled
+            some = outcomes[decided : decided + len(piece.rows) - before]
+            if self._all_applied(piece, some):
+                decided += len(some)
             else:
-                waiting.popleft()
-                report.skipped += 1
-        report.rows += before - len(waiting)
+                decided += self._settle_singly(piece, some)
+            report.rows += piece.settled - before
+            if piece.settled < len(piece.rows):
+                break
+            waiting.popleft()
         self._on_progress(report.rows)
 
-    def _all_applied(self, outcomes: Sequence[Outcome]) -> bool:
+    def _settle_singly(self, piece: _Piece, outcomes: Sequence[Outcome]) -> int:
+        """Counts rows of a piece as far as outcomes are there for them: how many of these it took."""
+        decided = 0
+        for at in range(piece.settled, len(piece.rows)):
+            planned = piece.planned[at]
+            if isinstance(planned, AddPoints | RedeemPoints):
+                if decided == len(outcomes):
+                    break
+                self._count(piece, at, planned, outcomes[decided])
+                decided += 1
+            elif isinstance(planned, Reject):
+                self._rejects_waiting -= 1
+                self._refuse(piece, at, planned.code, planned.message)
+            else:
+                self._report.skipped += 1
+            piece.settled = at + 1
+        return decided
+
+    def _all_applied(self, piece: _Piece, outcomes: Sequence[Outcome]) -> bool:
         """Counts outcomes that are all the same for rows that are all changes, as most are; False: they are not."""
-        if self._report.overtaken_at_line is not None or set(map(type, outcomes)) != {Applied}:
+        if not piece.are_changes or self._report.overtaken_at_line is not None:
             return False
-        rows = list(islice(self._waiting, len(outcomes)))
-        kinds = {type(row.planned) for row in rows}
-        if not kinds <= {AddPoints, RedeemPoints}:
+        if set(map(type, outcomes)) != {Applied}:
             return False
         applied = cast("Sequence[Applied]", outcomes)
+        planned = piece.planned[piece.settled : piece.settled + len(applied)]
         redeemed = 0
-        if RedeemPoints in kinds:
+        if RedeemPoints in map(type, planned):
             redeemed = sum(
-                one.points for one, row in zip(applied, rows, strict=True) if type(row.planned) is RedeemPoints
+                one.points for one, change in zip(applied, planned, strict=True) if type(change) is RedeemPoints
             )
         self._report.applied += len(applied)
         self._report.expired_on_arrival += sum([one.expired_on_arrival for one in applied])
         self._report.points_redeemed += redeemed
         self._report.points_added += sum([one.points for one in applied]) - redeemed
-        for _ in rows:
-            self._waiting.popleft()
+        piece.settled += len(applied)
         return True
 
-    def _count(self, row: _Row, change: AddPoints | RedeemPoints, outcome: Outcome) -> None:
+    def _count(self, piece: _Piece, at: int, change: AddPoints | RedeemPoints, outcome: Outcome) -> None:
         report = self._report
         if isinstance(outcome, Applied):
             if report.overtaken_at_line is not None:
@@ -205,7 +241,10 @@ class Pass:
         elif not isinstance(outcome, Refused):
             report.unknown += 1
         elif is_refusal(outcome):
-            self._refuse(row, outcome.error.code, self._explained(row, outcome.error))
+            reused = None
+            if isinstance(outcome.error, KeyReused):
+                reused = self._rows.planner.reused(piece.rows[at], change.key, piece.ordinal + at)
+            self._refuse(piece, at, outcome.error.code, reused or outcome.error.message)
         else:
             report.skipped += 1
 
@@ -215,13 +254,11 @@ class Pass:
         else:
             self._report.points_redeemed += points
 
-    def _explained(self, row: _Row, error: RpctlError) -> str:
-        reused = self._rows.planner.reused(row.cells, row.key, row.ordinal) if isinstance(error, KeyReused) else None
-        return reused or error.message
-
-    def _refuse(self, row: _Row, code: str, message: str) -> None:
+    def _refuse(self, piece: _Piece, at: int, code: str, message: str) -> None:
         self._report.refused += 1
-        self._rows.rejects.write(row.line, row.cells, row.key, code, message)
+        row = piece.rows[at]
+        key, _ = self._rows.planner.plan(row, piece.ordinal + at)
+        self._rows.rejects.write(piece.lines[at], row, key, code, message)
 
 
 @contextmanager

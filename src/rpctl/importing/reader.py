@@ -68,17 +68,20 @@ class Source:
         Raises `InvalidFile` with a line number for what is not text or not CSV, and where the file was
         changed since it was first read.
         """
-        return chain.from_iterable(self.blocks())
+        return chain.from_iterable(zip(*block, strict=True) for block in self.blocks())
 
-    def blocks(self) -> Iterator[list[tuple[int, list[str]]]]:
-        """The same rows, some hundreds at a time."""
+    def blocks(self) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
+        """The same, some hundreds at a time: their lines, and their cells."""
         for line, lines, records in self._pieces():
             if records:
-                yield records
+                yield [number for number, _ in records], [cells for _, cells in records]
+                continue
+            rows = [text.split(self.delimiter) for text in lines]
+            if all(map(any, rows)):
+                yield range(line, line + len(rows)), rows
             else:
-                cells = [text.split(self.delimiter) for text in lines]
-                rows = list(zip(range(line, line + len(cells)), cells, strict=True))
-                yield rows if all(map(any, cells)) else [row for row in rows if any(row[1])]
+                filled = [(number, cells) for number, cells in enumerate(rows, line) if any(cells)]
+                yield [number for number, _ in filled], [cells for _, cells in filled]
 
     def content(self, on_progress: Callable[[int], None] | None = None, key_at: int | None = None) -> Content:
         """Reads everything once. Raises as `rows` does; ``on_progress`` gets the number of rows so far; ``key_at``:

@@ -6,7 +6,7 @@ from datetime import UTC
 
 import pytest
 
-from rpctl.domain.changes import AddPoints
+from rpctl.domain.changes import AddPoints, RedeemPoints
 from rpctl.importing.columns import understand
 from rpctl.importing.plan import Grammar, Planner
 
@@ -36,14 +36,25 @@ EVERY_ODD_CELL = [[*PLAIN[:at], odd, *PLAIN[at + 1 :]] for at in range(len(PLAIN
 
 
 @pytest.mark.parametrize("row", [PLAIN, PLAIN[:5], [*PLAIN, ""], *EVERY_ODD_CELL], ids=repr)
-def test_a_look_at_the_whole_row_answers_as_its_cells_one_by_one(row: list[str]) -> None:
-    columns = understand(HEADER, {}, {})
-    quick, slow = (Planner(columns, Grammar(UTC), b"digest") for _ in range(2))
-    slow._plain_columns = None
-    assert quick.plan(row, 3) == slow.plan(row, 3)
-
-
-def test_a_plain_row_is_told_by_one_look() -> None:
+def test_a_look_at_many_rows_answers_as_their_cells_one_by_one(row: list[str]) -> None:
     planner = Planner(understand(HEADER, {}, {}), Grammar(UTC), b"digest")
-    assert planner._plain_columns is not None
-    assert isinstance(planner._plain(PLAIN, planner._plain_columns), AddPoints)
+    rows = [[*PLAIN[:5], f"k{number}"] for number in range(40)]
+    rows[20:20] = [row]
+    singly = [planner.plan(row, ordinal)[1] for ordinal, row in enumerate(rows, 3)]
+    assert planner.plan_all(rows, 3) == singly
+    assert planner._plan_plain([row], 3, planner._plain_columns or ()) == [planner.plan(row, 3)[1]] or not _is_tidy(row)
+
+
+def _is_tidy(row: list[str]) -> bool:
+    text = "".join(row)
+    return text.isprintable() and "+" not in text and len(text) < 256 and row == [cell.strip() for cell in row]
+
+
+@pytest.mark.parametrize("points", ["5", "-5"])
+def test_a_plain_row_is_told_at_sight(points: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    planner = Planner(understand(HEADER, {}, {}), Grammar(UTC), b"digest")
+    row = ["C1", points, "R1", "words", "", "k1"]
+    expected = planner.plan(row, 1)[1]
+    monkeypatch.delattr(Planner, "plan")
+    assert planner.plan_all([row] * 20, 1) == [expected] * 20
+    assert isinstance(expected, RedeemPoints if points == "-5" else AddPoints)

@@ -15,7 +15,6 @@ from rpctl.importing.overlap import Sample
 CELL_END: Final = "\x1f"
 _ROW_END: Final = "\x1e"
 _ESCAPED: Final = str.maketrans({"\x1d": "\x1d0", _ROW_END: "\x1d1", CELL_END: "\x1d2"})
-_ENDS: Final = (CELL_END, _ROW_END)
 _NO_HEADER: Final = "\x1d"  # like no row, in which another character follows it
 
 
@@ -68,8 +67,8 @@ class ContentReader:
         """Some lines that need no CSV reader (`rpctl.importing.plain`); those without any text in their cells are no
         rows. Raises `UnicodeEncodeError` for what is not text."""
         text = _ROW_END.join(lines).replace(delimiter, CELL_END) + _ROW_END
-        # Lines without any text begin with the end of a cell or a row, as only few others do.
-        if text[0] in _ENDS or _ROW_END + CELL_END in text or _ROW_END + _ROW_END in text:
+        # Lines without any text begin with the end of a cell, as only few others do, or are empty.
+        if text[0] == CELL_END or _ROW_END + CELL_END in text or not all(lines):
             self.add([row for row in text[:-1].split(_ROW_END) if row.strip(CELL_END)])
         else:
             self._take(text.encode(), lines, delimiter)

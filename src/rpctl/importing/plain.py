@@ -44,13 +44,17 @@ class PlainLines:
                     return
             if not self.taken:
                 block = block.removeprefix(_BOM)
-            if any(map(block.__contains__, NEVER_PLAIN)) or block.count("\r") != block.count("\r\n"):
+            if any(map(block.__contains__, NEVER_PLAIN)):
                 return
-            lines = block.replace("\r\n", "\n").split("\n")
+            if "\r" in block:
+                if block.count("\r") != block.count("\r\n"):
+                    return
+                block = block.replace("\r\n", "\n")
+            lines = block.split("\n")
             if not lines[-1]:
                 lines.pop()
             if lines:
-                if max(map(len, lines)) >= csv.field_size_limit():
+                if len(block) >= csv.field_size_limit() and max(map(len, lines)) >= csv.field_size_limit():
                     return
                 yield lines
                 self.taken += len(lines)

@@ -7,10 +7,10 @@ domain's; this module joins them to what is stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from rpctl.backends.ledger.digests import SALT_SIZE, Digests, entry_digest
 from rpctl.backends.ledger.sql.books import Books, CustomerRow, KnownKey
@@ -43,6 +43,24 @@ _Decided = tuple[int, CustomerRow, Change, bytes, int, int, Instant, Instant | N
 that it makes, the balance after it, the place of what it reverses. A bare tuple: millions are made of them."""
 
 
+class Ahead(NamedTuple):
+    """What is known of changes before they are booked: their places in recording order, ascending; the digests of
+    their keys, none of which is in; their fingerprints."""
+
+    places: Sequence[int]
+    keys: Sequence[bytes]
+    asked: Sequence[bytes]
+
+
+class Sealed(NamedTuple):
+    """What a booking leaves but for customers: new entries; the lots drawn on that are none of them, each after its
+    customer's place; which redemption drew on which lot, and how much."""
+
+    entries: list[EntryRow]
+    lots: list[tuple[int, OpenLot]]
+    allocations: list[tuple[int, int, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What a booking takes from outside: bytes no one can guess, and coupon codes."""
@@ -62,6 +80,7 @@ class Booking:
         self._sources = sources
         self._digests = Digests(books.secret())
         self._known: dict[bytes, KnownKey] = {}
+        self._asked: dict[bytes, bytes] = {}  # by key: what was asked for with it
         self._made: dict[bytes, tuple[int, Change]] = {}  # by key: the place of an entry of ours, and its change
         self._customers: dict[str, CustomerRow] = {}
         self._programs: dict[str, Program] = {}
@@ -73,46 +92,60 @@ class Booking:
         self._coupons: list[tuple[Any, ...]] = []
         self._touched: dict[int, CustomerRow] = {}
 
-    def book(self, changes: Sequence[Change], places: Iterable[int] | None = None) -> list[tuple[Outcome, int | None]]:
+    def book(self, changes: Sequence[Change], ahead: Ahead | None = None) -> list[tuple[Outcome, int | None]]:
         """Decides every change in order: its outcome (without the entry) and the place of the entry it made or had
-        made. ``places``: in recording order, for each of the changes, ascending; None: one after the other."""
-        keys = self._digests.keys([change.key for change in changes])
-        self._known |= self._books.known_keys([key for key in keys if key not in self._made])
+        made. Without ``ahead`` their places are the next free ones."""
+        if ahead is None:
+            keys: Sequence[bytes] = self._digests.keys([change.key for change in changes])
+            asked: Sequence[bytes] = self._digests.asked([change.canonical() for change in changes])
+            self._known |= self._books.known_keys([key for key in keys if key not in self._made])
+        else:
+            keys, asked = ahead.keys, ahead.asked
         unread = {change.customer_id for change in changes}.difference(self._customers)
         self._customers.update(self._books.customers_by_id(unread))
         decided = []
-        for change, key, place in zip(changes, keys, repeat(None) if places is None else places, strict=False):
+        places = repeat(None) if ahead is None else ahead.places
+        for change, key, fingerprint, place in zip(changes, keys, asked, places, strict=False):
             if place is not None:
                 self._next_seq = place
-            decided.append(self._decide(change, key))
+            decided.append(self._decide(change, key, fingerprint))
         return decided
 
     def flush(self) -> None:
         """Writes what was decided since the last flush."""
+        self.save_customers()
+        sealed = self.seal()
+        self._books.insert_entries(sealed.entries)
+        self._books.save_remaining(sealed.lots)
+        self._books.insert_allocations(sealed.allocations)
+        self._catalog.insert_coupons(self._coupons)
+        self._coupons = []
+
+    def save_customers(self) -> None:
+        """Writes what became of the customers since it was written last."""
         touched = list(self._touched.values())
         new = [customer for customer in touched if customer.is_new]
         self._books.insert_customers(new)
         for customer in new:
             customer.is_new = False
-        rows, elsewhere = self._seal()
-        self._books.insert_entries(rows)
-        self._books.save_remaining(elsewhere)
-        self._books.insert_allocations(self._allocations)
         self._books.save_accounts(touched)
-        self._catalog.insert_coupons(self._coupons)
-        self._drawn, self._allocations, self._coupons, self._touched = {}, [], [], {}
+        self._touched = {}
 
-    def _seal(self) -> tuple[list[EntryRow], list[tuple[int, OpenLot]]]:
-        """What was decided as rows, and the lots drawn on that are none of them."""
+    @property
+    def has_coupons(self) -> bool:
+        """Whether coupons are to be written, which only `flush` does."""
+        return bool(self._coupons)
+
+    def seal(self) -> Sealed:
+        """The rest of what was decided since then, but for coupons, to be written by whoever asks for it. Nothing is
+        read or written here."""
         decided, self._decided = self._decided, []
         salts = self._sources.random_bytes(SALT_SIZE * len(decided))
-        fingerprints = self._digests.asked([change.canonical() for _, _, change, *_ in decided])
         origin, now = self._origin, self._now
         rows = []
         at = 0
-        for (seq, customer, change, key, kind, points, created_at, valid_until, lot, balance, reverses), asked in zip(
-            decided, fingerprints, strict=True
-        ):
+        for seq, customer, change, key, kind, points, created_at, valid_until, lot, balance, reverses in decided:
+            asked = self._asked[key]
             salt = salts[at : at + SALT_SIZE]
             at += SALT_SIZE
             reference_id, site_code = change.reference_id, change.site_code
@@ -126,15 +159,20 @@ class Booking:
                 None, reference_id, description, reason, site_code, reverses, origin, now, key, asked, salt, digest,
             )  # fmt: skip
             rows.append(row)
-        first = decided[0][0] if decided else self._next_seq
-        return rows, [drawn for position, drawn in self._drawn.items() if position < first]
+        made = {row.seq for row in rows}
+        sealed = Sealed(
+            rows, [drawn for position, drawn in self._drawn.items() if position not in made], self._allocations
+        )
+        self._drawn, self._allocations = {}, []
+        return sealed
 
     # -- the rules -------------------------------------------------------------------------------------
 
-    def _decide(self, change: Change, key: bytes) -> tuple[Outcome, int | None]:
+    def _decide(self, change: Change, key: bytes, asked: bytes) -> tuple[Outcome, int | None]:
         try:
             if key in self._known or key in self._made:
-                return self._repeated(change, key)
+                return self._repeated(change, key, asked)
+            self._asked[key] = asked
             if isinstance(change, AddPoints):
                 return self._add(change, key)
             if isinstance(change, RedeemPoints):
@@ -143,7 +181,7 @@ class Booking:
         except RpctlError as error:
             return Refused(error.with_traceback(None)), None
 
-    def _repeated(self, change: Change, key: bytes) -> tuple[Outcome, int]:
+    def _repeated(self, change: Change, key: bytes, asked: bytes) -> tuple[Outcome, int]:
         recorded = None
         if made := self._made.get(key):
             seq, earlier = made
@@ -153,7 +191,7 @@ class Booking:
             if known.erased:
                 raise CustomerDeleted("The key belongs to a change of a customer who was deleted since.")
             seq, recorded = known.seq, known.recorded
-            is_same = [known.fingerprint] == self._digests.asked([change.canonical()])
+            is_same = known.fingerprint == asked
         if not is_same:
             raise KeyReused(f"The key {change.key!r} belongs to another change.", key=change.key)
         return AlreadyApplied(recorded=recorded), seq

@@ -20,16 +20,16 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rpctl.backends.ledger.booking import Booking, Sources
+from rpctl.backends.ledger.booking import Ahead, Booking, Sources
 from rpctl.backends.ledger.digests import SALT_SIZE, Digests
 from rpctl.backends.ledger.simple import Told, staged, tell
 from rpctl.backends.ledger.sql.catalog import Catalog
 from rpctl.backends.ledger.sql.faults import translated
 from rpctl.backends.ledger.sql.file import begin_writing, for_bulk, open_again
 from rpctl.backends.ledger.sql.runs import Runs
-from rpctl.backends.ledger.sql.staging import CannotStore, Stage
+from rpctl.backends.ledger.sql.staging import BookedStage, CannotStore, Stage
 from rpctl.domain.changes import Change
-from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, is_refusal
+from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, is_refusal
 from rpctl.domain.values import Instant
 
 if TYPE_CHECKING:
@@ -136,6 +136,8 @@ class Bulk:
             for name in ("stage_a", "stage_b"):
                 self._stages.append(Stage(connection, name, unique))
                 stack.callback(self._stages[-1].close)
+            self._booked = BookedStage(connection, "stage_booked", unique)
+            stack.callback(self._booked.close)
             stack.callback(self._roll_back)
             self._pool = stack.enter_context(ThreadPoolExecutor(1))
             stack.callback(self._wait)
@@ -188,9 +190,9 @@ class Bulk:
         for index, _, points, *_ in told.simple:
             load.outcomes[index] = same.get(points) or same.setdefault(points, Applied(points))
         salts = self._setting.random_bytes(SALT_SIZE * len(told.simple))
-        rows = staged(told.simple, load.keys, load.asked, salts, load.ground.origin, load.now)
+        rows = staged(told, load.keys, load.asked, salts, load.ground.origin, load.now)
         with translated(self._writer.path):
-            load.stage.fill(rows, ())
+            load.stage.fill(rows, (), told.site_code)
 
     def _program(self, site_code: str) -> Program:
         programs = self._ground.programs
@@ -256,17 +258,13 @@ class Bulk:
         connection = self._writer.connection
         try:
             with translated(self._writer.path):
-                same_ground = self._stand_on(self._ground_now(load.ground.programs)) == load.ground
                 place = self._writer.next_seq("entries")
-                if same_ground and told.others:
-                    others = [load.changes[index] for index in told.others]
-                    booking = Booking(self._writer, self._catalog, load.now, load.ground.origin, self._sources)
-                    decided = booking.book(others, [place + index for index in told.others])
-                    for index, (outcome, _) in zip(told.others, decided, strict=True):
-                        load.outcomes[index] = outcome
-                    booking.flush()
-                refused = self._all_or_nothing and any(is_refusal(one) for one in load.outcomes if one is not None)
-                if not same_ground or refused:
+                booking = None
+                fits = self._stand_on(self._ground_now(load.ground.programs)) == load.ground
+                if fits and told.others:
+                    booking = self._book(load, told.others, place)
+                    fits = booking is not None
+                if not fits:
                     connection.execute("ROLLBACK")
                     return
                 report = self._record() if self._record else None
@@ -274,7 +272,41 @@ class Bulk:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        load.stored = self._pool.submit(self._store, load, place, report, began_s)
+        booked = Future[None]()
+        load.stored = self._pool.submit(self._store, load, place, report, began_s, booked)
+        try:
+            if booking is not None:
+                sealed = booking.seal()
+                self._booked.fill(sealed.entries, sealed.lots, sealed.allocations)
+            booked.set_result(None)
+        except BaseException as error:
+            booked.set_exception(error)
+            raise
+
+    def _book(self, load: _Load, others: list[int], place: int) -> Booking | None:
+        """Decides on what is not simple, and writes what became of its customers. None where a refusal is not wanted,
+        or the key of what was refused is in, so that its change may be too."""
+        booking = Booking(self._writer, self._catalog, load.now, load.ground.origin, self._sources)
+        ahead = Ahead(
+            [place + index for index in others],
+            [load.keys[index] for index in others],
+            [load.asked[index] for index in others],
+        )
+        decided = booking.book([load.changes[index] for index in others], ahead)
+        refused = []
+        for index, (outcome, _) in zip(others, decided, strict=True):
+            load.outcomes[index] = outcome
+            if isinstance(outcome, Refused):
+                refused.append(index)
+                if self._all_or_nothing and is_refusal(outcome):
+                    return None
+        if self._writer.known_keys([load.keys[index] for index in refused]):
+            return None
+        if booking.has_coupons:
+            booking.flush()
+        else:
+            booking.save_customers()
+        return booking
 
     def _lock(self) -> float:
         """Takes the write lock, after others who wait for it; answers when."""
@@ -298,11 +330,15 @@ class Bulk:
             self._digests = Digests(ground.secret)
         return ground
 
-    def _store(self, load: _Load, place: int, report: Document | None, began_s: float) -> None:
-        """In the other thread: the rest of a transaction. While SQLite is at work, Python is not needed."""
+    def _store(self, load: _Load, place: int, report: Document | None, began_s: float, booked: Future[None]) -> None:
+        """In the other thread: the rest of a transaction. While SQLite is at work, Python is not needed. ``booked``:
+        what was booked is laid out too."""
         connection = self._writer.connection
         try:
             load.stage.store(place, load.ground.origin, load.now)
+            booked.result()
+            if load.told is not None and load.told.others:
+                self._booked.store(load.ground.origin, load.now)
             self._commit(report)
         except BaseException:
             if connection.in_transaction:

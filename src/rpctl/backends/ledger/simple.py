@@ -19,11 +19,13 @@ Simple = tuple[int, AddPoints, int, Instant, Instant]
 
 class Told(NamedTuple):
     """The simple additions among some changes, and the indexes of the others; ``entangled``: one of these has the key
-    of one of those, so that only the rules tell what comes of both."""
+    of one of those, so that only the rules tell what comes of both; ``site_code``: of all the additions, none of which
+    has a reason or a ``createdAt`` of its own then; None where that is not so."""
 
     simple: list[Simple]
     others: list[int]
     entangled: bool
+    site_code: str | None
 
 
 def tell(changes: Sequence[Change], now: Instant, program_of: Callable[[str], Program]) -> Told:
@@ -47,27 +49,34 @@ def tell(changes: Sequence[Change], now: Instant, program_of: Callable[[str], Pr
                 simple.append((index, change, points, created_at, valid_until))
                 continue
         customers.add(change.customer_id)
-    if not customers:
-        return Told(simple, [], entangled=False)
-    simple = [one for one in simple if one[1].customer_id not in customers]
-    places = {one[0] for one in simple}
-    others = [index for index in range(len(changes)) if index not in places]
-    keys = {changes[index].key for index in others}
-    return Told(simple, others, entangled=any(one[1].key in keys for one in simple))
+    others: list[int] = []
+    entangled = False
+    if customers:
+        simple = [one for one in simple if one[1].customer_id not in customers]
+        places = {one[0] for one in simple}
+        others = [index for index in range(len(changes)) if index not in places]
+        keys = {changes[index].key for index in others}
+        entangled = any(one[1].key in keys for one in simple)
+    usual = {(change.site_code, change.reason, change.created_at) for _, change, _, _, _ in simple}
+    site_code, reason, created = usual.pop() if len(usual) == 1 else (None, None, None)
+    return Told(simple, others, entangled, site_code if reason is None and created is None else None)
 
 
 def staged(
-    simple: Sequence[Simple], keys: Sequence[bytes], asked: Sequence[bytes], salts: bytes, origin: int, now: Instant
+    told: Told, keys: Sequence[bytes], asked: Sequence[bytes], salts: bytes, origin: int, now: Instant
 ) -> Iterator[Addition]:
     """The additions as rows. ``keys``, ``asked``: digests of keys and fingerprints, by index; ``salts``: 16 bytes for
     each of them; ``origin``, ``now``: who records them, and when."""
     sums: dict[str, int] = {}
     later = []
-    for _, change, points, *_ in reversed(simple):
-        later.append(so_far := sums.get(change.customer_id, 0))
-        sums[change.customer_id] = so_far + points
+    so_far = sums.get
+    for _, change, points, _, _ in reversed(told.simple):
+        customer_id = change.customer_id
+        later.append(sum_ := so_far(customer_id, 0))
+        sums[customer_id] = sum_ + points
+    is_usual = told.site_code is not None
     at = 0
-    for index, change, points, created_at, valid_until in simple:
+    for index, change, points, created_at, valid_until in told.simple:
         salt = salts[at : at + SALT_SIZE]
         at += SALT_SIZE
         key, fingerprint = keys[index], asked[index]
@@ -76,7 +85,11 @@ def staged(
             salt, key, fingerprint, customer_id, ADDED, points, created_at, valid_until, None, reference_id,
             description, reason, site_code, None, origin, now,
         )  # fmt: skip
-        yield (
-            index, customer_id, points, later.pop(), given, valid_until, reference_id, description, reason, site_code,
-            key + fingerprint + salt + digest,
-        )  # fmt: skip
+        digests = key + fingerprint + salt + digest
+        if is_usual:
+            yield index, customer_id, points, later.pop(), valid_until, reference_id, description, digests
+        else:
+            yield (
+                index, customer_id, points, later.pop(), valid_until, reference_id, description, digests, site_code,
+                reason, given,
+            )  # fmt: skip

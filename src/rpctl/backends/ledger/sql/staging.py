@@ -7,17 +7,26 @@ of the same process are stored by one statement for all, and while that runs Pyt
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
+from rpctl.backends.ledger.sql.entries import EntryRow
+from rpctl.domain.lots import OpenLot
 from rpctl.domain.values import Instant
 
+_ID: Final = EntryRow._fields.index("id")
+_ORIGIN: Final = EntryRow._fields.index("origin")
 _TABLES: Final = """
-CREATE TABLE additions (ordinal INTEGER PRIMARY KEY, customer_id, points, later, created_at, valid_until,
-  reference_id, description, reason, site_code, digests);
+CREATE TABLE additions (ordinal INTEGER PRIMARY KEY, customer_id, points, later, valid_until, reference_id,
+  description, digests, site_code, reason, created_at);
 CREATE TABLE asked (ordinal INTEGER PRIMARY KEY, key, fingerprint);
 """
-_NAMES: Final = ("additions", "asked")
+_SHORT: Final = (
+    "INSERT INTO additions (ordinal, customer_id, points, later, valid_until, reference_id, description, digests)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_LONG: Final = "INSERT INTO additions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PLACED: Final = (
     "CREATE TEMP TABLE IF NOT EXISTS placed (ordinal INTEGER PRIMARY KEY, customer INTEGER, balance_after INTEGER,"
     " late INTEGER)"
@@ -50,7 +59,7 @@ _ENTRIES: Final = """
 INSERT INTO main.entries (seq, customer, kind, points, created_at, valid_until, balance_after,
     reference_id, description, reason, site_code, origin, recorded_at, key, fingerprint, salt, digest)
   SELECT :place + a.ordinal, p.customer, 1, a.points, coalesce(a.created_at, :now), a.valid_until,
-    p.balance_after, a.reference_id, a.description, a.reason, a.site_code, :origin, :now,
+    p.balance_after, a.reference_id, a.description, a.reason, coalesce(a.site_code, :site_code), :origin, :now,
     substr(a.digests, 1, 16), substr(a.digests, 17, 16), substr(a.digests, 33, 16), substr(a.digests, 49)
   FROM {stage}.additions a CROSS JOIN temp.placed p ON p.ordinal = a.ordinal ORDER BY a.ordinal
 """
@@ -59,19 +68,47 @@ INSERT INTO main.holdings (customer, spent, valid_until, created_at, entry, rema
   SELECT p.customer, 0, a.valid_until, coalesce(a.created_at, :now), :place + a.ordinal, a.points
   FROM {stage}.additions a CROSS JOIN temp.placed p ON p.ordinal = a.ordinal ORDER BY p.customer, a.valid_until
 """
+_BOOKED_TABLES: Final = """
+CREATE TABLE entries (seq INTEGER PRIMARY KEY, customer, kind, points, created_at, valid_until, remaining,
+  balance_after, reference_id, description, reason, site_code, reverses, key, fingerprint, salt, digest);
+CREATE TABLE lots (customer, valid_until, created_at, entry, remaining);
+CREATE TABLE allocations (redemption, lot, points);
+"""
+_BOOKED: Final = (
+    """
+INSERT INTO main.entries (seq, customer, kind, points, created_at, valid_until, balance_after,
+    reference_id, description, reason, site_code, reverses, origin, recorded_at, key, fingerprint, salt, digest)
+  SELECT seq, customer, kind, points, created_at, valid_until, balance_after,
+    reference_id, description, reason, site_code, reverses, :origin, :now, key, fingerprint, salt, digest
+  FROM {stage}.entries ORDER BY seq
+""",
+    """
+UPDATE main.holdings AS h SET remaining = l.remaining, spent = l.remaining = 0 FROM {stage}.lots l
+  WHERE h.customer = l.customer AND h.spent = 0 AND h.valid_until = l.valid_until AND h.created_at = l.created_at
+    AND h.entry = l.entry
+""",
+    """
+INSERT INTO main.holdings (customer, spent, valid_until, created_at, entry, remaining)
+  SELECT customer, coalesce(remaining, 0) = 0, coalesce(valid_until, 0), created_at, seq, coalesce(remaining, 0)
+  FROM {stage}.entries ORDER BY 1, 2, 3
+""",
+    """
+INSERT INTO main.allocations (redemption, lot, points)
+  SELECT redemption, lot, points FROM {stage}.allocations ORDER BY redemption, lot
+""",
+    "INSERT INTO main.keys (key, entry) SELECT key, seq FROM {stage}.entries ORDER BY key",
+)
 _KNOWN: Final = (
     "SELECT count(*), coalesce(sum(e.fingerprint = a.fingerprint), 0) FROM {stage}.asked a"
     " CROSS JOIN main.keys k ON k.key = a.key CROSS JOIN main.entries e ON e.seq = k.entry"
 )
 
 
-Addition = tuple[
-    int, str, int, int, Instant | None, Instant, str | None, str | None, str | None, str, bytes
-]  # fmt: skip
+Addition = tuple[Any, ...]
 """An addition without anything to decide about it, as a row of ``additions``: its place among those that are stored
-together, from 0; customer; points; how many points the customer gets by those after it; ``createdAt``, None where it
-is when it is recorded; ``validUntil``; reference, description, reason and site; key, fingerprint, salt and digest in
-a row. A bare tuple: millions are made."""
+together, from 0; customer; points; how many points the customer gets by those after it; ``validUntil``; reference;
+description; key, fingerprint, salt and digest in a row. Where they are not the same for all, also site, reason and
+``createdAt`` (None where it is when it is recorded). A bare tuple, and as short as can be: millions are made."""
 
 
 class CannotStore(Exception):
@@ -79,34 +116,49 @@ class CannotStore(Exception):
     they are, or points that are given a past date would count beside others that have expired since."""
 
 
-class Stage:
-    """One database in memory, seen by a connection of its own and, under ``name``, by that of the ledger.
+class _Stage:
+    """One database in memory, seen by a connection of its own and, under ``name``, by that of the ledger. Made outside
+    a transaction; to be closed so too. ``unique``: part of a name that no other has."""
 
-    It is filled while the ledger's connection stores another one. Made outside a transaction; to be closed so too.
-    """
-
-    def __init__(self, ledger: sqlite3.Connection, name: str, unique: str) -> None:
+    def __init__(self, ledger: sqlite3.Connection, name: str, unique: str, tables: str) -> None:
         self.name = name
         self._ledger = ledger
         uri = f"file:/{unique}-{name}?vfs=memdb"
         self._own = sqlite3.connect(uri, uri=True, isolation_level=None)
         self._own.execute("PRAGMA journal_mode = OFF")
-        self._own.executescript(_TABLES)
+        self._own.executescript(tables)
         ledger.execute(f"ATTACH ? AS {name}", (uri,))
+
+    def close(self) -> None:
+        """Lets go of the memory."""
+        self._ledger.execute(f"DETACH {self.name}")
+        self._own.close()
+
+    def _sql(self, template: str) -> str:
+        return template.replace("{stage}", self.name)
+
+
+class Stage(_Stage):
+    """Where simple additions lie. It is filled while the ledger's connection stores another one."""
+
+    def __init__(self, ledger: sqlite3.Connection, name: str, unique: str) -> None:
+        super().__init__(ledger, name, unique, _TABLES)
+        self._site_code: str | None = None
         ledger.execute(_PLACED)
 
-    def fill(self, additions: Iterable[Addition], asked: Iterable[tuple[int, bytes, bytes]]) -> None:
-        """Lays out what comes next in place of what lay here: the additions; the keys and fingerprints that are
-        to be looked up."""
-        own = self._own
-        if own.in_transaction:  # it ended in an error
-            own.execute("ROLLBACK")
-        own.execute("BEGIN")
-        for name in _NAMES:
-            own.execute(f"DELETE FROM {name}")
-        own.executemany("INSERT INTO additions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", additions)
-        own.executemany("INSERT INTO asked VALUES (?, ?, ?)", asked)
-        own.execute("COMMIT")
+    def fill(
+        self,
+        additions: Iterable[Addition],
+        asked: Iterable[tuple[int, bytes, bytes]],
+        site_code: str | None = None,
+    ) -> None:
+        """Lays out what comes next in place of what lay here: the additions, ``site_code`` being the one of all where
+        they tell none; the keys and fingerprints that are to be looked up."""
+        self._site_code = site_code
+        insert = _SHORT if site_code is not None else _LONG
+        with _refilled(self._own, "additions", "asked") as own:
+            own.executemany(insert, additions)
+            own.executemany("INSERT INTO asked VALUES (?, ?, ?)", asked)
 
     def known(self) -> tuple[int, int]:
         """How many of the keys are in, and how many of those for the very change."""
@@ -116,7 +168,7 @@ class Stage:
     def store(self, place: int, origin: int, now: Instant) -> None:
         """Puts the additions into the ledger, inside its transaction. ``place``: of the first in recording order;
         ``now``: when they are recorded, in milliseconds since 1970. Raises `CannotStore`, and what SQLite does."""
-        constants = {"place": place, "origin": origin, "now": now}
+        constants = {"place": place, "origin": origin, "now": now, "site_code": self._site_code}
         self._ledger.execute("DELETE FROM temp.placed")
         self._ledger.execute(self._sql(_NEW_POINTS), constants)
         self._ledger.execute(self._sql(_PLACES), constants)
@@ -124,17 +176,58 @@ class Stage:
             raise CannotStore
         self._ledger.execute(self._sql(_ENTRIES), constants)
         self._ledger.execute(self._sql(_HOLDINGS), constants)
-        try:
+        with _free_keys():
             self._ledger.execute(self._sql(_KEYS), constants)
-        except sqlite3.IntegrityError as error:
-            if "keys.key" in str(error):
-                raise CannotStore from error
-            raise
 
-    def close(self) -> None:
-        """Lets go of the memory."""
-        self._ledger.execute(f"DETACH {self.name}")
-        self._own.close()
 
-    def _sql(self, template: str) -> str:
-        return template.replace("{stage}", self.name)
+class BookedStage(_Stage):
+    """Where the entries of a booking lie, and what else it leaves."""
+
+    def __init__(self, ledger: sqlite3.Connection, name: str, unique: str) -> None:
+        super().__init__(ledger, name, unique, _BOOKED_TABLES)
+
+    def fill(
+        self,
+        entries: Iterable[EntryRow],
+        lots: Iterable[tuple[int, OpenLot]],
+        allocations: Iterable[tuple[int, int, int]],
+    ) -> None:
+        """Lays out what comes next in place of what lay here: new entries without ids of their own; what is left of
+        lots, each after its customer's place; which redemption drew on which lot, and how much."""
+        with _refilled(self._own, "entries", "lots", "allocations") as own:
+            own.executemany(
+                f"INSERT INTO entries VALUES ({', '.join('?' * 17)})",
+                ((*row[:_ID], *row[_ID + 1 : _ORIGIN], *row[_ORIGIN + 2 :]) for row in entries),
+            )
+            own.executemany(
+                "INSERT INTO lots VALUES (?, ?, ?, ?, ?)",
+                ((customer, lot.valid_until, lot.created_at, lot.position, lot.left) for customer, lot in lots),
+            )
+            own.executemany("INSERT INTO allocations VALUES (?, ?, ?)", allocations)
+
+    def store(self, origin: int, now: Instant) -> None:
+        """Puts it all into the ledger, inside its transaction. Raises `CannotStore` where a key is in."""
+        with _free_keys():
+            for statement in _BOOKED:
+                self._ledger.execute(self._sql(statement), {"origin": origin, "now": now})
+
+
+@contextmanager
+def _refilled(own: sqlite3.Connection, *tables: str) -> Iterator[sqlite3.Connection]:
+    if own.in_transaction:  # it ended in an error
+        own.execute("ROLLBACK")
+    own.execute("BEGIN")
+    for name in tables:
+        own.execute(f"DELETE FROM {name}")
+    yield own
+    own.execute("COMMIT")
+
+
+@contextmanager
+def _free_keys() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        if "keys.key" in str(error):
+            raise CannotStore from error
+        raise

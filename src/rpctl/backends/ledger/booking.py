@@ -13,7 +13,7 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from rpctl.backends.ledger.digests import SALT_SIZE, Digests, entry_digest
-from rpctl.backends.ledger.sql.books import Books, CustomerRow, KnownKey
+from rpctl.backends.ledger.sql.books import Booked, Books, CustomerRow, KnownKey
 from rpctl.backends.ledger.sql.catalog import Catalog
 from rpctl.backends.ledger.sql.entries import ADDED, REDEEMED, EntryRow
 from rpctl.domain.changes import AddPoints, Change, Customers, RedeemPoints, Reverse
@@ -56,7 +56,7 @@ class Sealed(NamedTuple):
     """What a booking leaves but for customers: new entries; the lots drawn on that are none of them, each after its
     customer's place; which redemption drew on which lot, and how much."""
 
-    entries: list[EntryRow]
+    entries: list[Booked]
     lots: list[tuple[int, OpenLot]]
     allocations: list[tuple[int, int, int]]
 
@@ -115,7 +115,7 @@ class Booking:
         """Writes what was decided since the last flush."""
         self.save_customers()
         sealed = self.seal()
-        self._books.insert_entries(sealed.entries)
+        self._books.insert_booked(sealed.entries, self._origin, self._now)
         self._books.save_remaining(sealed.lots)
         self._books.insert_allocations(sealed.allocations)
         self._catalog.insert_coupons(self._coupons)
@@ -154,12 +154,12 @@ class Booking:
                 salt, key, asked, customer.customer_id, kind, points, created_at, valid_until, None,
                 reference_id, description, reason, site_code, reverses, origin, now,
             )  # fmt: skip
-            row = EntryRow(
+            row = (
                 seq, customer.seq, kind, points, created_at, valid_until, None if lot is None else lot.left, balance,
-                None, reference_id, description, reason, site_code, reverses, origin, now, key, asked, salt, digest,
+                reference_id, description, reason, site_code, reverses, key + asked + salt + digest,
             )  # fmt: skip
             rows.append(row)
-        made = {row.seq for row in rows}
+        made = {row[0] for row in rows}
         sealed = Sealed(
             rows, [drawn for position, drawn in self._drawn.items() if position not in made], self._allocations
         )

@@ -12,6 +12,7 @@ Keys are looked up in a mass until a load has none that is in; from then on the 
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -45,14 +46,19 @@ _LOCK_S: Final = 1.2
 
 _MOST_ROWS: Final = 50_000
 _FEWEST_ROWS: Final = 2_000
-_LARGE: Final = 1_000_000
-"""Entries from which on the indexes exceed the memory that is used: a row then takes several times as long."""
+_FIRST_ROWS: Final = 8_000
+"""Until it is known how long a row takes here: several times as long in a ledger larger than the memory that is used.
+It also lets SQLite begin soon."""
 
 _MOST_BATCHES: Final = 100
 """However little is in them: whoever makes them remembers what is not settled."""
 
 _BY_RULES: Final = 5
 """How many times as long a row takes that goes through a `Booking`."""
+
+_SWITCH_S: Final = 0.0005
+"""How soon the other thread gets Python back between two statements: by default it waits ten times as long for it,
+and SQLite stands still."""
 
 _COURTESY_S: Final = 0.04
 """The pause between transactions while others write: enough for whoever tries again in the naps of `begin_writing`."""
@@ -101,7 +107,7 @@ class Bulk:
         self._run = run
         self._record = record
         self._sources = Sources(setting.random_bytes, setting.coupon_code)
-        self._rows = _MOST_ROWS
+        self._rows = min(_FIRST_ROWS, _MOST_ROWS)
         self._keys_may_be_in = True
         self._courtesy_s = 0.0
         self._under_way: _Load | None = None
@@ -126,6 +132,8 @@ class Bulk:
 
     def _open(self, stack: ExitStack) -> None:
         connection, path = self._writer.connection, self._writer.path
+        stack.callback(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(_SWITCH_S)
         with translated(path):
             ahead = open_again(path)
             stack.callback(ahead.close)
@@ -144,8 +152,6 @@ class Bulk:
             with self._writer.transaction(write=True):
                 self._goes_on = self._run is not None and self._writer.has_origin(self._run)
                 self._stand_on(self._ground_now({}))
-                if self._writer.next_seq("entries") > _LARGE:
-                    self._rows = _MOST_ROWS // 4  # until it is known how long they take
 
     def _wait(self) -> None:
         """Whatever ends the run, what is being stored is stored whole."""
@@ -178,13 +184,13 @@ class Bulk:
         load = _Load(changes, keys, asked, self._setting.clock(), stage, self._ground)
         if self._keys_may_be_in:
             with translated(self._writer.path):
-                stage.fill((), zip(count(), keys, asked))
+                stage.fill((), asked=zip(count(), keys, asked))
         else:
             self._lay_out_additions(load)
         return load
 
     def _lay_out_additions(self, load: _Load) -> None:
-        load.told = told = tell(load.changes, load.now, self._program)
+        load.told = told = tell(load.changes, load.keys, load.now, self._program)
         load.outcomes = [None] * len(load.changes)
         same: dict[int, Applied] = {}  # few numbers of points come again and again
         for index, _, points, *_ in told.simple:
@@ -192,7 +198,7 @@ class Bulk:
         salts = self._setting.random_bytes(SALT_SIZE * len(told.simple))
         rows = staged(told, load.keys, load.asked, salts, load.ground.origin, load.now)
         with translated(self._writer.path):
-            load.stage.fill(rows, (), told.site_code)
+            load.stage.fill(rows, told.site_code)
 
     def _program(self, site_code: str) -> Program:
         programs = self._ground.programs
@@ -344,7 +350,7 @@ class Bulk:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        self._adapt(time.monotonic() - began_s)
+        self._adapt(time.monotonic() - began_s, len(load.changes))
 
     def _by_rules(self, load: _Load) -> Iterator[list[Outcome]]:
         """Every change of a load through a `Booking`, in transactions of their own."""
@@ -366,7 +372,7 @@ class Bulk:
                     else:
                         booking.flush()
                         self._commit(self._record() if self._record else None)
-                        self._adapt(time.monotonic() - began_s)
+                        self._adapt(time.monotonic() - began_s, len(changes) * _BY_RULES)
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -380,8 +386,9 @@ class Bulk:
             Runs(self._writer.connection).save(self._run, report, None)
         self._writer.connection.execute("COMMIT")
 
-    def _adapt(self, held_s: float) -> None:
-        if held_s > _LOCK_S:
-            self._rows = max(_FEWEST_ROWS, round(self._rows * max(_LOCK_S / held_s, 0.25)))
-        elif held_s < _LOCK_S / 2:
-            self._rows = min(_MOST_ROWS, self._rows * 5 // 4)
+    def _adapt(self, held_s: float, rows: int) -> None:
+        """Learns from a transaction of so many rows how many the next may have."""
+        fitting = 0.85 * _LOCK_S * rows / held_s
+        if held_s > _LOCK_S or fitting > self._rows:
+            fitting = min(max(fitting, self._rows / 4), self._rows * 2)
+            self._rows = min(max(round(fitting), _FEWEST_ROWS), _MOST_ROWS)

@@ -83,6 +83,11 @@ def entry_digest(  # noqa: PLR0913, PLR0917 - they are an entry's columns
     return blake2b(salt + key + asked + numbers + texts.encode(), digest_size=ENTRY_DIGEST_SIZE).digest()
 
 
+def digests_of(row: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """Key, fingerprint, salt and digest of an entry, from where they stand in a row."""
+    return row[:16], row[16:32], row[32:48], row[48:]
+
+
 def entry_id(key: bytes) -> str:
     """The id of an entry that was given none: its key's digest, written as a UUID."""
     text = key.hex()

@@ -28,9 +28,9 @@ class Told(NamedTuple):
     site_code: str | None
 
 
-def tell(changes: Sequence[Change], now: Instant, program_of: Callable[[str], Program]) -> Told:
+def tell(changes: Sequence[Change], keys: Sequence[bytes], now: Instant, program_of: Callable[[str], Program]) -> Told:
     """Which of the changes, recorded at ``now``, are simple: the points are known, they are valid now, and the
-    customer has nothing but such additions among these changes."""
+    customer has nothing but such additions among these changes. ``keys``: digests of the changes' keys."""
     simple: list[Simple] = []
     customers: set[str] = set()
     for index, change in enumerate(changes):
@@ -52,11 +52,11 @@ def tell(changes: Sequence[Change], now: Instant, program_of: Callable[[str], Pr
     others: list[int] = []
     entangled = False
     if customers:
-        simple = [one for one in simple if one[1].customer_id not in customers]
-        places = {one[0] for one in simple}
-        others = [index for index in range(len(changes)) if index not in places]
-        keys = {changes[index].key for index in others}
-        entangled = any(one[1].key in keys for one in simple)
+        simple = [one for one in simple if one[1][0] not in customers]
+        others = sorted({*range(len(changes))}.difference([one[0] for one in simple]))
+        if len(set(keys)) < len(keys):
+            of_others = {keys[index] for index in others}
+            entangled = any(keys[one[0]] in of_others for one in simple)
     usual = {(change.site_code, change.reason, change.created_at) for _, change, _, _, _ in simple}
     site_code, reason, created = usual.pop() if len(usual) == 1 else (None, None, None)
     return Told(simple, others, entangled, site_code if reason is None and created is None else None)
@@ -67,14 +67,24 @@ def staged(
 ) -> Iterator[Addition]:
     """The additions as rows. ``keys``, ``asked``: digests of keys and fingerprints, by index; ``salts``: 16 bytes for
     each of them; ``origin``, ``now``: who records them, and when."""
-    sums: dict[str, int] = {}
     later = []
-    so_far = sums.get
-    for _, change, points, _, _ in reversed(told.simple):
-        customer_id = change.customer_id
-        later.append(sum_ := so_far(customer_id, 0))
-        sums[customer_id] = sum_ + points
+    sums: dict[str, int] = {}
+    ends: dict[str, Instant] = {}
+    latest: dict[str, Instant] = {}
     is_usual = told.site_code is not None
+    for _, change, points, created_at, valid_until in reversed(told.simple):
+        customer_id = change[0]
+        so_far = sums.get(customer_id)
+        if so_far is None:
+            later.append(0)
+            sums[customer_id] = points
+            ends[customer_id] = valid_until
+        else:
+            later.append(so_far)
+            sums[customer_id] = so_far + points
+            ends[customer_id] = min(ends[customer_id], valid_until)
+        if not is_usual:
+            latest[customer_id] = max(created_at, latest.get(customer_id, created_at))
     at = 0
     for index, change, points, created_at, valid_until in told.simple:
         salt = salts[at : at + SALT_SIZE]
@@ -86,10 +96,11 @@ def staged(
             description, reason, site_code, None, origin, now,
         )  # fmt: skip
         digests = key + fingerprint + salt + digest
+        earliest = ends.pop(customer_id, None)
         if is_usual:
-            yield index, customer_id, points, later.pop(), valid_until, reference_id, description, digests
+            yield index, customer_id, points, later.pop(), earliest, valid_until, reference_id, description, digests
         else:
             yield (
-                index, customer_id, points, later.pop(), valid_until, reference_id, description, digests, site_code,
-                reason, given,
+                index, customer_id, points, later.pop(), earliest, valid_until, reference_id, description, digests,
+                latest[customer_id], site_code, reason, given,
             )  # fmt: skip

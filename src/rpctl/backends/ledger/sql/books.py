@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rpctl.backends.ledger.digests import digests_of
 from rpctl.backends.ledger.sql.entries import ERASED, STORED, Entries, EntryRow
 from rpctl.backends.ledger.sql.file import patience
 from rpctl.domain.lots import Account, OpenLot
@@ -17,6 +18,14 @@ from rpctl.errors import RunNotFound
 _LOG_PATIENCE_MS: Final = 1000
 _REMAINING: Final = EntryRow._fields.index("remaining")
 _PARAMETERS: Final = 900  # how many values one statement takes at most: below every SQLite's own limit
+BOOKED: Final = (
+    "seq, customer, kind, points, created_at, valid_until, remaining, balance_after, reference_id, description, reason,"
+    " site_code, reverses"
+)
+Booked = tuple[Any, ...]
+"""A new entry as a booking decides it: `BOOKED`, and its key, fingerprint, salt and digest in a row. A bare tuple:
+millions are made."""
+
 _ENTRY: Final = f"INSERT INTO entries ({STORED}) VALUES ({', '.join('?' * (STORED.count(',') + 1))})"
 _KEY: Final = "INSERT INTO keys (key, entry) VALUES (?, ?)"
 _HOLDING: Final = (
@@ -147,6 +156,12 @@ class Books(Entries):
                 (row.customer, not row.remaining, row.valid_until or 0, row.created_at, row.seq, row.remaining or 0)
                 for row in rows
             ],
+        )
+
+    def insert_booked(self, rows: Iterable[Booked], origin: int, recorded_at: Instant) -> None:
+        """New entries of one origin and moment."""
+        self.insert_entries(
+            [EntryRow._make((*row[:8], None, *row[8:13], origin, recorded_at, *digests_of(row[13]))) for row in rows]
         )
 
     def save_remaining(self, lots: Iterable[tuple[int, OpenLot]]) -> None:

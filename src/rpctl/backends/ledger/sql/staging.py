@@ -9,32 +9,30 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any, Final
 
-from rpctl.backends.ledger.sql.entries import EntryRow
+from rpctl.backends.ledger.sql.books import BOOKED, Booked
 from rpctl.domain.lots import OpenLot
 from rpctl.domain.values import Instant
 
-_ID: Final = EntryRow._fields.index("id")
-_ORIGIN: Final = EntryRow._fields.index("origin")
 _TABLES: Final = """
-CREATE TABLE additions (ordinal INTEGER PRIMARY KEY, customer_id, points, later, valid_until, reference_id,
-  description, digests, site_code, reason, created_at);
+CREATE TABLE additions (ordinal INTEGER PRIMARY KEY, customer_id, points, later, earliest, valid_until, reference_id,
+  description, digests, latest, site_code, reason, created_at);
 CREATE TABLE asked (ordinal INTEGER PRIMARY KEY, key, fingerprint);
 """
-_SHORT: Final = (
-    "INSERT INTO additions (ordinal, customer_id, points, later, valid_until, reference_id, description, digests)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_LONG: Final = "INSERT INTO additions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SHORT: Final = "ordinal, customer_id, points, later, earliest, valid_until, reference_id, description, digests"
+_LONG: Final = _SHORT + ", latest, site_code, reason, created_at"
+_AT_ONCE: Final = 50
+"""Rows of one statement: each statement asks for Python's lock and for SQLite's, which the other thread uses too."""
 _PLACED: Final = (
     "CREATE TEMP TABLE IF NOT EXISTS placed (ordinal INTEGER PRIMARY KEY, customer INTEGER, balance_after INTEGER,"
     " late INTEGER)"
 )
 _NEW_POINTS: Final = """
 INSERT INTO main.customers (customer_id, latest_created_at, open_points, no_expiry_before)
-  SELECT customer_id, max(coalesce(created_at, :now)), sum(points), min(valid_until) FROM {stage}.additions
-    WHERE true GROUP BY customer_id
+  SELECT customer_id, coalesce(latest, :now), points + later, earliest FROM {stage}.additions
+    WHERE earliest IS NOT NULL ORDER BY customer_id
   ON CONFLICT (customer_id) DO UPDATE SET
     latest_created_at = max(coalesce(latest_created_at, excluded.latest_created_at), excluded.latest_created_at),
     open_points = open_points + excluded.open_points,
@@ -70,7 +68,7 @@ INSERT INTO main.holdings (customer, spent, valid_until, created_at, entry, rema
 """
 _BOOKED_TABLES: Final = """
 CREATE TABLE entries (seq INTEGER PRIMARY KEY, customer, kind, points, created_at, valid_until, remaining,
-  balance_after, reference_id, description, reason, site_code, reverses, key, fingerprint, salt, digest);
+  balance_after, reference_id, description, reason, site_code, reverses, digests);
 CREATE TABLE lots (customer, valid_until, created_at, entry, remaining);
 CREATE TABLE allocations (redemption, lot, points);
 """
@@ -79,7 +77,8 @@ _BOOKED: Final = (
 INSERT INTO main.entries (seq, customer, kind, points, created_at, valid_until, balance_after,
     reference_id, description, reason, site_code, reverses, origin, recorded_at, key, fingerprint, salt, digest)
   SELECT seq, customer, kind, points, created_at, valid_until, balance_after,
-    reference_id, description, reason, site_code, reverses, :origin, :now, key, fingerprint, salt, digest
+    reference_id, description, reason, site_code, reverses, :origin, :now,
+    substr(digests, 1, 16), substr(digests, 17, 16), substr(digests, 33, 16), substr(digests, 49)
   FROM {stage}.entries ORDER BY seq
 """,
     """
@@ -96,7 +95,7 @@ INSERT INTO main.holdings (customer, spent, valid_until, created_at, entry, rema
 INSERT INTO main.allocations (redemption, lot, points)
   SELECT redemption, lot, points FROM {stage}.allocations ORDER BY redemption, lot
 """,
-    "INSERT INTO main.keys (key, entry) SELECT key, seq FROM {stage}.entries ORDER BY key",
+    "INSERT INTO main.keys (key, entry) SELECT substr(digests, 1, 16), seq FROM {stage}.entries ORDER BY 1",
 )
 _KNOWN: Final = (
     "SELECT count(*), coalesce(sum(e.fingerprint = a.fingerprint), 0) FROM {stage}.asked a"
@@ -106,9 +105,11 @@ _KNOWN: Final = (
 
 Addition = tuple[Any, ...]
 """An addition without anything to decide about it, as a row of ``additions``: its place among those that are stored
-together, from 0; customer; points; how many points the customer gets by those after it; ``validUntil``; reference;
-description; key, fingerprint, salt and digest in a row. Where they are not the same for all, also site, reason and
-``createdAt`` (None where it is when it is recorded). A bare tuple, and as short as can be: millions are made."""
+together, from 0; customer; points; how many points the customer gets by those after it; the customer's earliest
+``validUntil`` among them, where it is the customer's first, else None; ``validUntil``; reference; description; key,
+fingerprint, salt and digest in a row. Where they are not the same for all, also the customer's latest ``createdAt``
+among them, site, reason and ``createdAt`` (None where it is when it is recorded). A bare tuple, and as short as can be:
+millions are made."""
 
 
 class CannotStore(Exception):
@@ -149,16 +150,15 @@ class Stage(_Stage):
     def fill(
         self,
         additions: Iterable[Addition],
-        asked: Iterable[tuple[int, bytes, bytes]],
         site_code: str | None = None,
+        asked: Iterable[tuple[int, bytes, bytes]] = (),
     ) -> None:
         """Lays out what comes next in place of what lay here: the additions, ``site_code`` being the one of all where
-        they tell none; the keys and fingerprints that are to be looked up."""
+        they tell none; ``asked``: ordinals, keys and fingerprints that are to be looked up."""
         self._site_code = site_code
-        insert = _SHORT if site_code is not None else _LONG
         with _refilled(self._own, "additions", "asked") as own:
-            own.executemany(insert, additions)
-            own.executemany("INSERT INTO asked VALUES (?, ?, ?)", asked)
+            _insert(own, "additions", _LONG if site_code is None else _SHORT, additions)
+            _insert(own, "asked", "ordinal, key, fingerprint", asked)
 
     def known(self) -> tuple[int, int]:
         """How many of the keys are in, and how many of those for the very change."""
@@ -188,28 +188,37 @@ class BookedStage(_Stage):
 
     def fill(
         self,
-        entries: Iterable[EntryRow],
+        entries: Iterable[Booked],
         lots: Iterable[tuple[int, OpenLot]],
         allocations: Iterable[tuple[int, int, int]],
     ) -> None:
-        """Lays out what comes next in place of what lay here: new entries without ids of their own; what is left of
+        """Lays out what comes next in place of what lay here: new entries; what is left of
         lots, each after its customer's place; which redemption drew on which lot, and how much."""
         with _refilled(self._own, "entries", "lots", "allocations") as own:
-            own.executemany(
-                f"INSERT INTO entries VALUES ({', '.join('?' * 17)})",
-                ((*row[:_ID], *row[_ID + 1 : _ORIGIN], *row[_ORIGIN + 2 :]) for row in entries),
-            )
-            own.executemany(
-                "INSERT INTO lots VALUES (?, ?, ?, ?, ?)",
+            _insert(own, "entries", f"{BOOKED}, digests", entries)
+            _insert(
+                own,
+                "lots",
+                "customer, valid_until, created_at, entry, remaining",
                 ((customer, lot.valid_until, lot.created_at, lot.position, lot.left) for customer, lot in lots),
             )
-            own.executemany("INSERT INTO allocations VALUES (?, ?, ?)", allocations)
+            _insert(own, "allocations", "redemption, lot, points", allocations)
 
     def store(self, origin: int, now: Instant) -> None:
         """Puts it all into the ledger, inside its transaction. Raises `CannotStore` where a key is in."""
         with _free_keys():
             for statement in _BOOKED:
                 self._ledger.execute(self._sql(statement), {"origin": origin, "now": now})
+
+
+def _insert(own: sqlite3.Connection, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    one = f"({', '.join('?' * (columns.count(',') + 1))})"
+    into = f"INSERT INTO {table} ({columns}) VALUES "
+    many = into + ", ".join([one] * _AT_ONCE)
+    left = iter(rows)
+    while len(some := list(islice(left, _AT_ONCE))) == _AT_ONCE:
+        own.execute(many, tuple(chain.from_iterable(some)))
+    own.executemany(into + one, some)
 
 
 @contextmanager

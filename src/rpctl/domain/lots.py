@@ -67,6 +67,10 @@ class Account:
         self._lots: list[OpenLot] | None = None
         self._touched: list[OpenLot] | None = None
 
+    def has_lots(self, lots: list[OpenLot]) -> None:
+        """Hands over all open lots, in their order of use, before any other call: the store is not asked for them."""
+        self._lots = lots
+
     def active_points(self, at: Instant) -> int:
         """The sum of what is left of the lots with a ``valid_until`` later than ``at``."""
         if at < self.no_expiry_before:

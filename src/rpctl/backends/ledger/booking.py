@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rpctl.backends.ledger.digests import SALT_SIZE, Digests, entry_digest
-from rpctl.backends.ledger.sql.books import Booked, Books, CustomerRow, KnownKey
+from rpctl.backends.ledger.sql.books import Booked, Books, CustomerRow, Drawn, KnownKey
 from rpctl.backends.ledger.sql.catalog import Catalog
 from rpctl.backends.ledger.sql.entries import ADDED, REDEEMED, EntryRow
 from rpctl.domain.changes import AddPoints, Change, Customers, RedeemPoints, Reverse
@@ -43,6 +43,9 @@ _Decided = tuple[int, CustomerRow, Change, bytes, int, int, Instant, Instant | N
 that it makes, the balance after it, the place of what it reverses. A bare tuple: millions are made of them."""
 
 
+_FEW: Final = 100  # of more changes than that, the lots of customers are read together
+
+
 class Ahead(NamedTuple):
     """What is known of changes before they are booked: their places in recording order, ascending; the digests of
     their keys, none of which is in; their fingerprints."""
@@ -53,12 +56,14 @@ class Ahead(NamedTuple):
 
 
 class Sealed(NamedTuple):
-    """What a booking leaves but for customers: new entries; the lots drawn on that are none of them, each after its
-    customer's place; which redemption drew on which lot, and how much."""
+    """What a booking leaves: new customers, and all whose accounts changed; new entries; which redemption
+    drew on which lot; coupons."""
 
+    new: list[CustomerRow]
+    customers: list[CustomerRow]
     entries: list[Booked]
-    lots: list[tuple[int, OpenLot]]
-    allocations: list[tuple[int, int, int]]
+    draws: list[Drawn]
+    coupons: list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +90,9 @@ class Booking:
         self._customers: dict[str, CustomerRow] = {}
         self._programs: dict[str, Program] = {}
         self._next_seq = books.next_seq("entries")
-        self._next_customer = books.next_seq("customers")
+        self._next_customer = self._first_customer = books.next_seq("customers")
         self._decided: list[_Decided] = []
-        self._drawn: dict[int, tuple[int, OpenLot]] = {}  # by position: the customer's place, and the lot
+        self._drawn: dict[int, tuple[CustomerRow, OpenLot]] = {}  # by position
         self._allocations: list[tuple[int, int, int]] = []
         self._coupons: list[tuple[Any, ...]] = []
         self._touched: dict[int, CustomerRow] = {}
@@ -102,7 +107,10 @@ class Booking:
         else:
             keys, asked = ahead.keys, ahead.asked
         unread = {change.customer_id for change in changes}.difference(self._customers)
-        self._customers.update(self._books.customers_by_id(unread))
+        self._customers.update(found := self._books.customers_by_id(unread))
+        if len(changes) > _FEW:
+            redeeming = {change.customer_id for change in changes if isinstance(change, RedeemPoints)}
+            self._books.read_lots(found[customer_id] for customer_id in redeeming if customer_id in found)
         decided = []
         places = repeat(None) if ahead is None else ahead.places
         for change, key, fingerprint, place in zip(changes, keys, asked, places, strict=False):
@@ -113,32 +121,22 @@ class Booking:
 
     def flush(self) -> None:
         """Writes what was decided since the last flush."""
-        self.save_customers()
         sealed = self.seal()
+        self._books.insert_customers(sealed.new)
+        self._books.save_accounts(sealed.customers)
         self._books.insert_booked(sealed.entries, self._origin, self._now)
-        self._books.save_remaining(sealed.lots)
-        self._books.insert_allocations(sealed.allocations)
-        self._catalog.insert_coupons(self._coupons)
-        self._coupons = []
+        self._books.save_draws(sealed.draws)
+        self._catalog.insert_coupons(sealed.coupons)
 
-    def save_customers(self) -> None:
-        """Writes what became of the customers since it was written last."""
-        touched = list(self._touched.values())
-        new = [customer for customer in touched if customer.is_new]
-        self._books.insert_customers(new)
+    def seal(self, next_customer: int | None = None) -> Sealed:
+        """What was decided since the last flush, to be written by whoever asks for it. Nothing is read or written
+        here. ``next_customer``: the first free place for a new one, where that is another by now."""
+        customers = list(self._touched.values())
+        shift = 0 if next_customer is None else next_customer - self._first_customer
+        new = [customer for customer in customers if customer.is_new]
         for customer in new:
+            customer.seq += shift
             customer.is_new = False
-        self._books.save_accounts(touched)
-        self._touched = {}
-
-    @property
-    def has_coupons(self) -> bool:
-        """Whether coupons are to be written, which only `flush` does."""
-        return bool(self._coupons)
-
-    def seal(self) -> Sealed:
-        """The rest of what was decided since then, but for coupons, to be written by whoever asks for it. Nothing is
-        read or written here."""
         decided, self._decided = self._decided, []
         salts = self._sources.random_bytes(SALT_SIZE * len(decided))
         origin, now = self._origin, self._now
@@ -160,10 +158,16 @@ class Booking:
             )  # fmt: skip
             rows.append(row)
         made = {row[0] for row in rows}
-        sealed = Sealed(
-            rows, [drawn for position, drawn in self._drawn.items() if position not in made], self._allocations
-        )
-        self._drawn, self._allocations = {}, []
+        draws: list[Drawn] = []
+        for redemption, position, points in self._allocations:
+            drawn = self._drawn.pop(position, None)  # the first time it stands for all: the lot knows what is left now
+            if drawn is None or position in made:
+                draws.append((redemption, position, points, None, None, None, None))
+            else:
+                customer, lot = drawn
+                draws.append((redemption, position, points, customer.seq, lot.valid_until, lot.created_at, lot.left))
+        sealed = Sealed(new, customers, rows, draws, self._coupons)
+        self._drawn, self._allocations, self._coupons, self._touched = {}, [], [], {}
         return sealed
 
     # -- the rules -------------------------------------------------------------------------------------
@@ -337,7 +341,7 @@ class Booking:
     def _draw(self, customer: CustomerRow, draws: Sequence[tuple[OpenLot, int]]) -> None:
         """The entry that is recorded next takes these points from these lots."""
         for lot, points in draws:
-            self._drawn[lot.position] = customer.seq, lot
+            self._drawn[lot.position] = customer, lot
             self._allocations.append((self._next_seq, lot.position, points))
 
     def _record(

@@ -24,18 +24,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from rpctl.backends.ledger.booking import Ahead, Booking, Sources
 from rpctl.backends.ledger.digests import SALT_SIZE, Digests
 from rpctl.backends.ledger.simple import Told, staged, tell
+from rpctl.backends.ledger.sql.books import Books
 from rpctl.backends.ledger.sql.catalog import Catalog
 from rpctl.backends.ledger.sql.faults import translated
 from rpctl.backends.ledger.sql.file import begin_writing, for_bulk, open_again
 from rpctl.backends.ledger.sql.runs import Runs
 from rpctl.backends.ledger.sql.staging import BookedStage, CannotStore, Stage
-from rpctl.domain.changes import Change
+from rpctl.domain.changes import AddPoints, Change, RedeemPoints
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, is_refusal
 from rpctl.domain.values import Instant
 
 if TYPE_CHECKING:
     from rpctl.backends.ledger.backend import Setting
-    from rpctl.backends.ledger.sql.books import Books
     from rpctl.backends.port import Record
     from rpctl.domain.program import Program
     from rpctl.domain.redeem_options import Document
@@ -95,6 +95,15 @@ class _Load:
     stored: Future[None] | None = None
 
 
+@dataclass(slots=True)
+class _Handed:
+    """What the two threads tell each other in a transaction: the next free place of a customer, once those of simple
+    changes are in; that what was booked is laid out."""
+
+    next_customer: Future[int] = field(default_factory=Future)
+    booked: Future[None] = field(default_factory=Future)
+
+
 class Bulk:
     """One run's way into one ledger. To be used once."""
 
@@ -138,6 +147,7 @@ class Bulk:
             ahead = open_again(path)
             stack.callback(ahead.close)
             self._ahead = Catalog(ahead)
+            self._reader = Books(ahead, path)
             stack.enter_context(for_bulk(connection))
             unique = self._setting.random_bytes(8).hex()
             self._stages = []
@@ -256,21 +266,18 @@ class Bulk:
         return None
 
     def _begin(self, load: _Load, told: Told) -> None:
-        """Begins the transaction of a load, books what is not simple, and leaves the rest to the other thread. Where
-        the ground has shifted since it was laid out, or a refusal is not wanted, nothing is begun."""
+        """Begins the transaction of a load, leaves what is simple to the other thread, and decides on the rest
+        meanwhile. Where the ground has shifted since it was laid out, nothing is begun."""
         if told.entangled or len(told.others) * _BY_RULES > 2 * self._rows:
             return  # the others would hold the lock too long
+        if not all(_is_plain(load.changes[index]) for index in told.others):
+            return
         began_s = self._lock()
         connection = self._writer.connection
         try:
             with translated(self._writer.path):
                 place = self._writer.next_seq("entries")
-                booking = None
-                fits = self._stand_on(self._ground_now(load.ground.programs)) == load.ground
-                if fits and told.others:
-                    booking = self._book(load, told.others, place)
-                    fits = booking is not None
-                if not fits:
+                if self._stand_on(self._ground_now(load.ground.programs)) != load.ground:
                     connection.execute("ROLLBACK")
                     return
                 report = self._record() if self._record else None
@@ -278,41 +285,41 @@ class Bulk:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        booked = Future[None]()
-        load.stored = self._pool.submit(self._store, load, place, report, began_s, booked)
+        handed = _Handed()
+        load.stored = self._pool.submit(self._store, load, place, report, began_s, handed)
         try:
-            if booking is not None:
-                sealed = booking.seal()
-                self._booked.fill(sealed.entries, sealed.lots, sealed.allocations)
-            booked.set_result(None)
+            if told.others:
+                self._book(load, told.others, place, handed)
+            handed.booked.set_result(None)
+        except CannotStore as error:
+            handed.booked.set_exception(error)
         except BaseException as error:
-            booked.set_exception(error)
+            handed.booked.set_exception(error)
             raise
 
-    def _book(self, load: _Load, others: list[int], place: int) -> Booking | None:
-        """Decides on what is not simple, and writes what became of its customers. None where a refusal is not wanted,
-        or the key of what was refused is in, so that its change may be too."""
-        booking = Booking(self._writer, self._catalog, load.now, load.ground.origin, self._sources)
+    def _book(self, load: _Load, others: list[int], place: int, handed: _Handed) -> None:
+        """Decides on what is not simple, by what was there before the transaction: customers of simple changes are not
+        among theirs. Raises `CannotStore` where a refusal is not wanted, or the key of what was refused is in, so that
+        its change may be too."""
         ahead = Ahead(
             [place + index for index in others],
             [load.keys[index] for index in others],
             [load.asked[index] for index in others],
         )
-        decided = booking.book([load.changes[index] for index in others], ahead)
-        refused = []
-        for index, (outcome, _) in zip(others, decided, strict=True):
-            load.outcomes[index] = outcome
-            if isinstance(outcome, Refused):
-                refused.append(index)
-                if self._all_or_nothing and is_refusal(outcome):
-                    return None
-        if self._writer.known_keys([load.keys[index] for index in refused]):
-            return None
-        if booking.has_coupons:
-            booking.flush()
-        else:
-            booking.save_customers()
-        return booking
+        with self._reader.transaction(write=False):
+            booking = Booking(self._reader, self._ahead, load.now, load.ground.origin, self._sources)
+            decided = booking.book([load.changes[index] for index in others], ahead)
+            refused = []
+            for index, (outcome, _) in zip(others, decided, strict=True):
+                load.outcomes[index] = outcome
+                if isinstance(outcome, Refused):
+                    refused.append(index)
+                    if self._all_or_nothing and is_refusal(outcome):
+                        raise CannotStore
+            if self._reader.known_keys([load.keys[index] for index in refused]):
+                raise CannotStore
+        sealed = booking.seal(handed.next_customer.result())
+        self._booked.fill(sealed.new, sealed.customers, sealed.entries, sealed.draws)
 
     def _lock(self) -> float:
         """Takes the write lock, after others who wait for it; answers when."""
@@ -336,19 +343,25 @@ class Bulk:
             self._digests = Digests(ground.secret)
         return ground
 
-    def _store(self, load: _Load, place: int, report: Document | None, began_s: float, booked: Future[None]) -> None:
-        """In the other thread: the rest of a transaction. While SQLite is at work, Python is not needed. ``booked``:
-        what was booked is laid out too."""
+    def _store(self, load: _Load, place: int, report: Document | None, began_s: float, handed: _Handed) -> None:
+        """In the other thread: the rest of a transaction. While SQLite is at work, Python is not needed."""
         connection = self._writer.connection
         try:
-            load.stage.store(place, load.ground.origin, load.now)
-            booked.result()
+            load.stage.store(
+                place,
+                load.ground.origin,
+                load.now,
+                lambda: handed.next_customer.set_result(self._writer.next_seq("customers")),
+            )
+            handed.booked.result()
             if load.told is not None and load.told.others:
                 self._booked.store(load.ground.origin, load.now)
             self._commit(report)
-        except BaseException:
+        except BaseException as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if not handed.next_customer.done():
+                handed.next_customer.set_exception(error)
             raise
         self._adapt(time.monotonic() - began_s, len(load.changes))
 
@@ -392,3 +405,8 @@ class Bulk:
         if held_s > _LOCK_S or fitting > self._rows:
             fitting = min(max(fitting, self._rows / 4), self._rows * 2)
             self._rows = min(max(round(fitting), _FEWEST_ROWS), _MOST_ROWS)
+
+
+def _is_plain(change: Change) -> bool:
+    """Whether no more than customers, entries and lots come of it, and nothing else that the same load may make."""
+    return isinstance(change, AddPoints) or (isinstance(change, RedeemPoints) and change.option_id is None)

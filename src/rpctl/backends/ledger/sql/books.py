@@ -17,6 +17,7 @@ from rpctl.errors import RunNotFound
 
 _LOG_PATIENCE_MS: Final = 1000
 _REMAINING: Final = EntryRow._fields.index("remaining")
+_LOTS_EACH: Final = 16
 _PARAMETERS: Final = 900  # how many values one statement takes at most: below every SQLite's own limit
 BOOKED: Final = (
     "seq, customer, kind, points, created_at, valid_until, remaining, balance_after, reference_id, description, reason,"
@@ -25,6 +26,11 @@ BOOKED: Final = (
 Booked = tuple[Any, ...]
 """A new entry as a booking decides it: `BOOKED`, and its key, fingerprint, salt and digest in a row. A bare tuple:
 millions are made."""
+
+Drawn = tuple[int, int, int, Any, Any, Any, Any]
+"""A redemption's place, a lot's place, how many points the one took of the other. Once for every lot that was there
+before also the customer's place, the lot's ``validUntil`` and ``createdAt``, and what is left of it now; else None four
+times. A bare tuple: millions are made."""
 
 _ENTRY: Final = f"INSERT INTO entries ({STORED}) VALUES ({', '.join('?' * (STORED.count(',') + 1))})"
 _KEY: Final = "INSERT INTO keys (key, entry) VALUES (?, ?)"
@@ -123,6 +129,25 @@ class Books(Entries):
         )
         return (OpenLot(*row) for row in rows)
 
+    def read_lots(self, customers: Iterable[CustomerRow]) -> None:
+        """Hands their open lots to many customers' accounts at once, but for those who have very many."""
+        by_place = {customer.seq: customer for customer in customers}
+        for marks, places in _in_parts(sorted(by_place)):
+            most = _LOTS_EACH * len(places)
+            lots: dict[int, list[OpenLot]] = {}
+            seq = count = 0
+            for seq, *lot in self.connection.execute(
+                "SELECT customer, valid_until, created_at, entry, remaining FROM holdings WHERE spent = 0"
+                f" AND customer IN ({marks}) ORDER BY customer, valid_until, created_at, entry LIMIT {most}",
+                places,
+            ):
+                count += 1
+                lots.setdefault(seq, []).append(OpenLot(*lot))
+            if count == most:
+                del lots[seq]  # who may have more
+            for seq, some in lots.items():
+                by_place[seq].account.has_lots(some)
+
     def next_seq(self, table: str) -> int:
         """The next free place in recording order; only meaningful inside a writing transaction."""
         row = self.connection.execute(f"SELECT coalesce(max(seq), 0) + 1 FROM {table}").fetchone()
@@ -170,6 +195,15 @@ class Books(Entries):
             "UPDATE holdings SET remaining = ?1, spent = ?1 = 0"
             " WHERE customer = ?2 AND spent = 0 AND valid_until = ?3 AND created_at = ?4 AND entry = ?5",
             [(lot.left, customer, lot.valid_until, lot.created_at, lot.position) for customer, lot in lots],
+        )
+
+    def save_draws(self, draws: Sequence[Drawn]) -> None:
+        """Which redemption drew on which lot, and what that left."""
+        self.insert_allocations(draw[:3] for draw in draws)
+        self.save_remaining(
+            (customer, OpenLot(valid_until, created_at, lot, left))
+            for _, lot, _, customer, valid_until, created_at, left in draws
+            if customer is not None
         )
 
     def insert_allocations(self, rows: Iterable[tuple[int, int, int]]) -> None:

@@ -7,13 +7,12 @@ of the same process are stored by one statement for all, and while that runs Pyt
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, Final
 
-from rpctl.backends.ledger.sql.books import BOOKED, Booked
-from rpctl.domain.lots import OpenLot
+from rpctl.backends.ledger.sql.books import BOOKED, Booked, CustomerRow, Drawn
 from rpctl.domain.values import Instant
 
 _TABLES: Final = """
@@ -23,7 +22,7 @@ CREATE TABLE asked (ordinal INTEGER PRIMARY KEY, key, fingerprint);
 """
 _SHORT: Final = "ordinal, customer_id, points, later, earliest, valid_until, reference_id, description, digests"
 _LONG: Final = _SHORT + ", latest, site_code, reason, created_at"
-_AT_ONCE: Final = 50
+_AT_ONCE: Final = 100
 """Rows of one statement: each statement asks for Python's lock and for SQLite's, which the other thread uses too."""
 _PLACED: Final = (
     "CREATE TEMP TABLE IF NOT EXISTS placed (ordinal INTEGER PRIMARY KEY, customer INTEGER, balance_after INTEGER,"
@@ -67,12 +66,22 @@ INSERT INTO main.holdings (customer, spent, valid_until, created_at, entry, rema
   FROM {stage}.additions a CROSS JOIN temp.placed p ON p.ordinal = a.ordinal ORDER BY p.customer, a.valid_until
 """
 _BOOKED_TABLES: Final = """
+CREATE TABLE customers (seq INTEGER PRIMARY KEY, customer_id, latest_created_at, open_points, no_expiry_before);
 CREATE TABLE entries (seq INTEGER PRIMARY KEY, customer, kind, points, created_at, valid_until, remaining,
   balance_after, reference_id, description, reason, site_code, reverses, digests);
-CREATE TABLE lots (customer, valid_until, created_at, entry, remaining);
-CREATE TABLE allocations (redemption, lot, points);
+CREATE TABLE draws (redemption, lot, points, customer, valid_until, created_at, remaining);
 """
 _BOOKED: Final = (
+    """
+INSERT INTO main.customers (seq, customer_id, latest_created_at, open_points, no_expiry_before)
+  SELECT seq, customer_id, latest_created_at, open_points, no_expiry_before
+  FROM {stage}.customers WHERE customer_id IS NOT NULL
+""",
+    """
+UPDATE main.customers AS c SET latest_created_at = s.latest_created_at, open_points = s.open_points,
+    no_expiry_before = s.no_expiry_before
+  FROM {stage}.customers s WHERE s.customer_id IS NULL AND c.seq = s.seq
+""",
     """
 INSERT INTO main.entries (seq, customer, kind, points, created_at, valid_until, balance_after,
     reference_id, description, reason, site_code, reverses, origin, recorded_at, key, fingerprint, salt, digest)
@@ -82,9 +91,9 @@ INSERT INTO main.entries (seq, customer, kind, points, created_at, valid_until, 
   FROM {stage}.entries ORDER BY seq
 """,
     """
-UPDATE main.holdings AS h SET remaining = l.remaining, spent = l.remaining = 0 FROM {stage}.lots l
-  WHERE h.customer = l.customer AND h.spent = 0 AND h.valid_until = l.valid_until AND h.created_at = l.created_at
-    AND h.entry = l.entry
+UPDATE main.holdings AS h SET remaining = d.remaining, spent = d.remaining = 0 FROM {stage}.draws d
+  WHERE h.customer = d.customer AND h.spent = 0 AND h.valid_until = d.valid_until AND h.created_at = d.created_at
+    AND h.entry = d.lot
 """,
     """
 INSERT INTO main.holdings (customer, spent, valid_until, created_at, entry, remaining)
@@ -93,7 +102,7 @@ INSERT INTO main.holdings (customer, spent, valid_until, created_at, entry, rema
 """,
     """
 INSERT INTO main.allocations (redemption, lot, points)
-  SELECT redemption, lot, points FROM {stage}.allocations ORDER BY redemption, lot
+  SELECT redemption, lot, points FROM {stage}.draws ORDER BY redemption, lot
 """,
     "INSERT INTO main.keys (key, entry) SELECT substr(digests, 1, 16), seq FROM {stage}.entries ORDER BY 1",
 )
@@ -165,12 +174,14 @@ class Stage(_Stage):
         count, same = self._ledger.execute(self._sql(_KNOWN)).fetchone()
         return count, same
 
-    def store(self, place: int, origin: int, now: Instant) -> None:
+    def store(self, place: int, origin: int, now: Instant, on_customers: Callable[[], None]) -> None:
         """Puts the additions into the ledger, inside its transaction. ``place``: of the first in recording order;
-        ``now``: when they are recorded, in milliseconds since 1970. Raises `CannotStore`, and what SQLite does."""
+        ``now``: when they are recorded, in milliseconds since 1970; ``on_customers``: is told when the customers are
+        in. Raises `CannotStore`, and what SQLite does."""
         constants = {"place": place, "origin": origin, "now": now, "site_code": self._site_code}
         self._ledger.execute("DELETE FROM temp.placed")
         self._ledger.execute(self._sql(_NEW_POINTS), constants)
+        on_customers()
         self._ledger.execute(self._sql(_PLACES), constants)
         if self._ledger.execute("SELECT max(late) FROM temp.placed").fetchone()[0]:
             raise CannotStore
@@ -188,21 +199,26 @@ class BookedStage(_Stage):
 
     def fill(
         self,
+        new: Sequence[CustomerRow],
+        customers: Iterable[CustomerRow],
         entries: Iterable[Booked],
-        lots: Iterable[tuple[int, OpenLot]],
-        allocations: Iterable[tuple[int, int, int]],
+        draws: Iterable[Drawn],
     ) -> None:
-        """Lays out what comes next in place of what lay here: new entries; what is left of
-        lots, each after its customer's place; which redemption drew on which lot, and how much."""
-        with _refilled(self._own, "entries", "lots", "allocations") as own:
-            _insert(own, "entries", f"{BOOKED}, digests", entries)
+        """Lays out what comes next in place of what lay here: the customers, and who of them is new; new entries;
+        which redemption drew on which lot."""
+        with _refilled(self._own, "customers", "entries", "draws") as own:
+            names = {customer.seq: customer.customer_id for customer in new}
             _insert(
                 own,
-                "lots",
-                "customer, valid_until, created_at, entry, remaining",
-                ((customer, lot.valid_until, lot.created_at, lot.position, lot.left) for customer, lot in lots),
+                "customers",
+                "seq, customer_id, latest_created_at, open_points, no_expiry_before",
+                (
+                    (seq, names.get(seq), account.latest_created_at, account.open_points, account.no_expiry_before)
+                    for seq, account in ((customer.seq, customer.account) for customer in customers)
+                ),
             )
-            _insert(own, "allocations", "redemption, lot, points", allocations)
+            _insert(own, "entries", f"{BOOKED}, digests", entries)
+            _insert(own, "draws", "redemption, lot, points, customer, valid_until, created_at, remaining", draws)
 
     def store(self, origin: int, now: Instant) -> None:
         """Puts it all into the ledger, inside its transaction. Raises `CannotStore` where a key is in."""

@@ -40,15 +40,17 @@ if TYPE_CHECKING:
     from rpctl.domain.program import Program
     from rpctl.domain.redeem_options import Document
 
-_LOCK_S: Final = 1.2
+_LOCK_S: Final = 1.4
 """How long a transaction may hold the write lock before the next ones are made shorter; the limit is about 2 s
 (``ledger.md``, Store)."""
 
-_MOST_ROWS: Final = 50_000
+_MOST_ROWS: Final = 60_000
 _FEWEST_ROWS: Final = 2_000
 _FIRST_ROWS: Final = 8_000
-"""Until it is known how long a row takes here: several times as long in a ledger larger than the memory that is used.
-It also lets SQLite begin soon."""
+_FIRST_OF_LARGE: Final = 25_000
+_LARGE: Final = 1_000_000
+"""At first few rows, so that SQLite begins soon. Where the trees exceed the memory that is used, from some million
+entries on, a transaction writes almost as many pages for few rows as for many; how many it may take is soon known."""
 
 _MOST_BATCHES: Final = 100
 """However little is in them: whoever makes them remembers what is not settled."""
@@ -78,7 +80,8 @@ class _Load:
     many of those for the very change), or stores them (``stored``), or first the one and then the other. Where
     neither comes to an end, every change is booked by the rules.
 
-    ``keys``, ``asked``: digests of keys and fingerprints; ``told``: None until they are laid out to be stored;
+    ``keys``, ``asked``: digests of keys and fingerprints, empty once they are laid out to be stored; ``told``: None
+    until then, and without the simple ones after it; ``ahead``: of the others;
     ``outcomes``: None for what is not decided yet; ``now``: when they are recorded; ``stage``: where they are laid
     out; ``ground``: what that rests on.
     """
@@ -90,6 +93,7 @@ class _Load:
     stage: Stage
     ground: _Ground
     told: Told | None = None
+    ahead: Ahead | None = None
     outcomes: list[Outcome | None] = field(default_factory=list)
     found: Future[tuple[int, int]] | None = None
     stored: Future[None] | None = None
@@ -160,6 +164,8 @@ class Bulk:
             self._pool = stack.enter_context(ThreadPoolExecutor(1))
             stack.callback(self._wait)
             with self._writer.transaction(write=True):
+                if self._writer.next_seq("entries") > _LARGE:
+                    self._rows = min(_FIRST_OF_LARGE, _MOST_ROWS)
                 self._goes_on = self._run is not None and self._writer.has_origin(self._run)
                 self._stand_on(self._ground_now({}))
 
@@ -200,7 +206,10 @@ class Bulk:
         return load
 
     def _lay_out_additions(self, load: _Load) -> None:
-        load.told = told = tell(load.changes, load.keys, load.now, self._program)
+        told = tell(load.changes, load.keys, load.now, self._program)
+        others = told.others
+        load.told = told._replace(simple=[])
+        load.ahead = Ahead(others, [load.keys[index] for index in others], [load.asked[index] for index in others])
         load.outcomes = [None] * len(load.changes)
         same: dict[int, Applied] = {}  # few numbers of points come again and again
         for index, _, points, *_ in told.simple:
@@ -209,6 +218,7 @@ class Bulk:
         rows = staged(told, load.keys, load.asked, salts, load.ground.origin, load.now)
         with translated(self._writer.path):
             load.stage.fill(rows, told.site_code)
+        load.keys, load.asked = [], []  # tens of megabytes
 
     def _program(self, site_code: str) -> Program:
         programs = self._ground.programs
@@ -289,7 +299,7 @@ class Bulk:
         load.stored = self._pool.submit(self._store, load, place, report, began_s, handed)
         try:
             if told.others:
-                self._book(load, told.others, place, handed)
+                self._book(load, place, handed)
             handed.booked.set_result(None)
         except CannotStore as error:
             handed.booked.set_exception(error)
@@ -297,26 +307,24 @@ class Bulk:
             handed.booked.set_exception(error)
             raise
 
-    def _book(self, load: _Load, others: list[int], place: int, handed: _Handed) -> None:
+    def _book(self, load: _Load, place: int, handed: _Handed) -> None:
         """Decides on what is not simple, by what was there before the transaction: customers of simple changes are not
         among theirs. Raises `CannotStore` where a refusal is not wanted, or the key of what was refused is in, so that
         its change may be too."""
-        ahead = Ahead(
-            [place + index for index in others],
-            [load.keys[index] for index in others],
-            [load.asked[index] for index in others],
-        )
+        assert load.ahead is not None
+        others = load.ahead.places
+        ahead = load.ahead._replace(places=[place + index for index in others])
         with self._reader.transaction(write=False):
             booking = Booking(self._reader, self._ahead, load.now, load.ground.origin, self._sources)
             decided = booking.book([load.changes[index] for index in others], ahead)
             refused = []
-            for index, (outcome, _) in zip(others, decided, strict=True):
+            for index, key, (outcome, _) in zip(others, ahead.keys, decided, strict=True):
                 load.outcomes[index] = outcome
                 if isinstance(outcome, Refused):
-                    refused.append(index)
+                    refused.append(key)
                     if self._all_or_nothing and is_refusal(outcome):
                         raise CannotStore
-            if self._reader.known_keys([load.keys[index] for index in refused]):
+            if self._reader.known_keys(refused):
                 raise CannotStore
         sealed = booking.seal(handed.next_customer.result())
         self._booked.fill(sealed.new, sealed.customers, sealed.entries, sealed.draws)

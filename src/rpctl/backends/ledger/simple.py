@@ -32,31 +32,37 @@ def tell(changes: Sequence[Change], keys: Sequence[bytes], now: Instant, program
     """Which of the changes, recorded at ``now``, are simple: the points are known, they are valid now, and the
     customer has nothing but such additions among these changes. ``keys``: digests of the changes' keys."""
     simple: list[Simple] = []
-    customers: set[str] = set()
-    for index, change in enumerate(changes):
-        if isinstance(change, AddPoints) and change.customers is Customers.ANY:
-            program = program_of(change.site_code)
-            created_at = now if change.created_at is None else change.created_at
-            until = change.valid_until
-            points = change.points
-            try:
-                if points is None and change.order_value is not None:
-                    points = program.points_for(change.order_value)
-                valid_until = until.resolve(created_at) if until else program.default_validity(created_at)
-            except RpctlError:
-                points = None  # whoever books it will say so
-            if points is not None and program.enabled and created_at <= now < valid_until:
-                simple.append((index, change, points, created_at, valid_until))
-                continue
-        customers.add(change.customer_id)
     others: list[int] = []
+    customers = {change.customer_id for change in changes if not isinstance(change, AddPoints)}
+    found: set[str] = set()
+    for index, change in enumerate(changes):
+        if change.customer_id in customers:
+            others.append(index)
+            continue
+        assert isinstance(change, AddPoints)
+        created_at = now if change.created_at is None else change.created_at
+        until = change.valid_until
+        points = change.points
+        program = program_of(change.site_code)
+        try:
+            if points is None and change.order_value is not None:
+                points = program.points_for(change.order_value)
+            valid_until = until.resolve(created_at) if until else program.default_validity(created_at)
+        except RpctlError:
+            points = None  # whoever books it will say so
+        is_open = program.enabled and change.customers is Customers.ANY
+        if points is not None and is_open and created_at <= now < valid_until:
+            simple.append((index, change, points, created_at, valid_until))
+        else:
+            found.add(change.customer_id)
+            others.append(index)
+    if found:
+        others = sorted([*others, *(one[0] for one in simple if one[1].customer_id in found)])
+        simple = [one for one in simple if one[1].customer_id not in found]
     entangled = False
-    if customers:
-        simple = [one for one in simple if one[1][0] not in customers]
-        others = sorted({*range(len(changes))}.difference([one[0] for one in simple]))
-        if len(set(keys)) < len(keys):
-            of_others = {keys[index] for index in others}
-            entangled = any(keys[one[0]] in of_others for one in simple)
+    if others and len(set(keys)) < len(keys):
+        of_others = {keys[index] for index in others}
+        entangled = any(keys[one[0]] in of_others for one in simple)
     usual = {(change.site_code, change.reason, change.created_at) for _, change, _, _, _ in simple}
     site_code, reason, created = usual.pop() if len(usual) == 1 else (None, None, None)
     return Told(simple, others, entangled, site_code if reason is None and created is None else None)

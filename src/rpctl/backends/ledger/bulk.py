@@ -44,7 +44,7 @@ _LOCK_S: Final = 1.4
 """How long a transaction may hold the write lock before the next ones are made shorter; the limit is about 2 s
 (``ledger.md``, Store)."""
 
-_MOST_ROWS: Final = 60_000
+_MOST_ROWS: Final = 65_000
 _FEWEST_ROWS: Final = 2_000
 _FIRST_ROWS: Final = 8_000
 _FIRST_OF_LARGE: Final = 25_000
@@ -52,7 +52,7 @@ _LARGE: Final = 1_000_000
 """At first few rows, so that SQLite begins soon. Where the trees exceed the memory that is used, from some million
 entries on, a transaction writes almost as many pages for few rows as for many; how many it may take is soon known."""
 
-_MOST_BATCHES: Final = 100
+_MOST_BATCHES: Final = 200
 """However little is in them: whoever makes them remembers what is not settled."""
 
 _BY_RULES: Final = 5

@@ -37,7 +37,7 @@ Connection = sqlite3.Connection
 
 APPLICATION_ID: Final = 0x52504C47  # "RPLG", in the file's header at byte 68
 _SLICE_MS: Final = 200
-_CACHE_KIB, _BULK_CACHE_KIB = 2_000, 64_000
+_CACHE_KIB, _BULK_CACHE_KIB = 2_000, 32_000
 _LOG_PAGES, _BULK_LOG_PAGES = 1_000, 32_000  # SQLite's own, and some 128 MB
 _MAGIC: Final = b"SQLite format 3\0"
 _OF_THE_SOURCE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

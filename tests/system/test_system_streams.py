@@ -131,7 +131,7 @@ def test_a_table_on_a_narrow_terminal_names_what_found_no_room(machine: Machine)
 
 
 def test_progress_is_for_a_person_at_a_terminal_only(machine: Machine) -> None:
-    machine.csv("many.csv", (f"C{number},1" for number in range(11_000)))
+    machine.csv("many.csv", (f"C{number},1" for number in range(60_000)))
     assert "\r" in machine.on_terminal("points", "import", "many.csv").stdout.replace(b"\n", b"").decode()
     machine.csv("more.csv", (f"C{number},2" for number in range(11_000)))
     assert machine.run("points", "import", "more.csv").ok().err == ""

@@ -10,7 +10,7 @@ import pytest
 from real_machine import Conversation, Machine, entries, finish, has_open, refusal, wait_until, write_lock
 
 ROWS = 30_000
-FIRST = 8_000  # rows of the first transaction of an import
+FIRST = 10_000  # rows of the first transaction of an import
 POINTS = {f"C{customer}": sum(n % 9 + 1 for n in range(customer, ROWS, 200)) for customer in range(200)}
 
 
@@ -50,7 +50,7 @@ def test_an_import_that_is_stopped_again_and_again_is_finished_by_the_same_comma
 def test_a_stopped_run_stays_recorded_as_unfinished_with_its_counts(
     machine: Machine, sent: signal.Signals, status: int
 ) -> None:
-    rows = 25 * FIRST
+    rows = 20 * FIRST
     file = machine.csv("many.csv", (f"C{number % 200},{number % 9 + 1}" for number in range(rows)))
     process = machine.start(["rpctl", "points", "import", str(file)])
     wait_until(machine.ledger.exists)

@@ -81,7 +81,7 @@ class ContentReader:
             return
         at, is_last = self._key_at
         if is_last:
-            keys = [row.rpartition(delimiter)[2] for row in rows]
+            keys = [row.rpartition(delimiter)[2] if row.count(delimiter) >= at else "" for row in rows]
         else:
             keys = ["".join(row.split(delimiter, at + 1)[at : at + 1]) for row in rows]
         if not all(map(str.strip, keys)):

@@ -294,6 +294,7 @@ def test_strict_stops_at_the_first_transaction_with_a_refusal_and_tells_where(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk, "_MOST_ROWS", 50)  # 10 by the rules
+    monkeypatch.setattr(bulk, "_WHOLE_ROWS", 1)
     desk.backend.apply([AddPoints("C1", "before", 100)])
     Others(desk, monkeypatch, 60)
     rows = [f"A{n},1\n" for n in range(35)]
@@ -478,6 +479,7 @@ def test_memory_does_not_grow_with_rows(desk: Desk, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(plain, "_BLOCK_CHARACTERS", 1_000)
     monkeypatch.setattr(overlap, "SAMPLE_ROWS", 100)
     monkeypatch.setattr(bulk, "_MOST_ROWS", 300)
+    monkeypatch.setattr(bulk, "_WHOLE_ROWS", 1)
     monkeypatch.setattr(bulk, "_MOST_BATCHES", 3)
     monkeypatch.setattr(backend_module, "_BULK_ROWS", 1 if many else 10_000)
     peaks = []

@@ -25,6 +25,7 @@ def overtaken(monkeypatch: pytest.MonkeyPatch, rpctl: Any) -> None:
 
     monkeypatch.setattr(LedgerBackend, "start_run", start)
     monkeypatch.setattr(bulk, "_MOST_ROWS", 10)  # 2 by the rules
+    monkeypatch.setattr(bulk, "_WHOLE_ROWS", 1)
 
 
 @pytest.mark.usefixtures("overtaken")

@@ -369,6 +369,16 @@ CASES: list[Case] = [
         [("Ben", "g", "holding_mismatch"), ("Ben", "g", "remaining_mismatch"), ("Ben", None, "open_points_mismatch")],
     ),
     (
+        "points left of a redemption",
+        "UPDATE holdings SET remaining = 50, spent = 0 WHERE entry = :e",
+        [("Ben", "e", "holding_mismatch")],
+    ),
+    (
+        "points left of an erased entry",
+        "UPDATE holdings SET remaining = 50, spent = 0 WHERE entry = :k",
+        [(None, "k", "holding_mismatch")],
+    ),
+    (
         "an entry that nobody has",
         "DELETE FROM holdings WHERE entry = :s; UPDATE customers SET open_points = 0 WHERE seq = 3",
         [("Carl", "s", "entry_not_held")],
@@ -414,6 +424,12 @@ def test_an_entry_moved_to_another_customer_is_noticed(built: Damaged) -> None:
     assert built.found() == [("Ben", "g", "holding_mismatch")]
     damage(built, "UPDATE holdings SET customer = 3 WHERE entry = :g", reseal=False)
     assert ("Carl", "g", "digest_mismatch") in built.found()
+
+
+@pytest.mark.parametrize("change", ["valid_until = valid_until - 1", "created_at = created_at - 1", "spent = 1"])
+def test_nothing_that_is_noted_beside_an_entry_changes_unnoticed(built: Damaged, change: str) -> None:
+    damage(built, f"UPDATE holdings SET {change} WHERE entry = :b", reseal=False)
+    assert set(built.found()) & {("Anna", "b", "holding_mismatch"), (None, None, "integrity")}
 
 
 def test_a_customer_renamed_is_noticed(built: Damaged) -> None:

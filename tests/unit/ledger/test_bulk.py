@@ -554,3 +554,16 @@ def test_a_backup_of_the_same_ledger_that_comes_back_is_filled_up_again(desk: De
     assert desk.settled() == 50
     assert isinstance(desk.ledger.apply([adds(1)[0]])[0], AlreadyApplied)
     assert list(desk.ledger.verify().problems()) == []
+
+
+@pytest.mark.parametrize("late", ["redemption", "key"])
+def test_ten_thousand_rows_are_applied_whole_or_not_at_all(
+    desk: Desk, late: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "_MOST_ROWS", 65_000)
+    refused = RedeemPoints("C1", "late", 10**6) if late == "redemption" else AddPoints("C1", "first", 6)
+    changes = [*(AddPoints(f"C{number % 300}", f"k{number}", 1) for number in range(9_999)), refused]
+    batches = (changes[start : start + 1_000] for start in range(0, 10_000, 1_000))
+    [outcomes] = desk.ledger.apply_batches(batches, run="run", all_or_nothing=True)
+    assert (len(outcomes), [is_refusal(outcome) for outcome in outcomes].index(True)) == (10_000, 9_999)
+    assert upkeep.info(desk.ledger)["entries"] == 1

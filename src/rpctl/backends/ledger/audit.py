@@ -118,9 +118,10 @@ def _keys(connection: Connection) -> Iterator[Problem]:
 def _holdings(facts: CustomerFacts, held: list[Held]) -> Iterator[Problem]:
     """Whether each of the things a customer holds stands for one entry, that entry's dates and customer included."""
     seen: set[int] = set()
-    for valid_until, created_at, row in held:
+    for valid_until, created_at, left, row in held:
         dates = row.valid_until or 0, row.created_at or 0
-        if row.customer != facts.seq or (valid_until, created_at) != dates or row.seq in seen:
+        is_wrong = (row.customer, valid_until, created_at) != (facts.seq, *dates) or left != (row.remaining or 0)
+        if is_wrong or row.seq in seen:
             message = f"Entry number {row.seq} is not what is noted where its customer's entries are looked up."
             yield Problem(facts.customer_id, row.entry_id, "holding_mismatch", message)
         seen.add(row.seq)

@@ -7,7 +7,8 @@ Everything else goes through a `Booking` in the same transaction; and where a gu
 change came in later than these, a program was changed) all of them do. Either way comes to the same, which a test
 holds: this module knows no rule that `Booking` does not have.
 
-Keys are looked up in a mass until a load has none that is in; from then on the unique index tells.
+Keys are looked up in a mass until a load has none that is in; from then on the table of keys tells, which takes each
+once.
 """
 
 from __future__ import annotations
@@ -46,11 +47,14 @@ _LOCK_S: Final = 1.4
 
 _MOST_ROWS: Final = 65_000
 _FEWEST_ROWS: Final = 2_000
-_FIRST_ROWS: Final = 8_000
+_FIRST_ROWS: Final = 10_000
 _FIRST_OF_LARGE: Final = 25_000
 _LARGE: Final = 1_000_000
 """At first few rows, so that SQLite begins soon. Where the trees exceed the memory that is used, from some million
 entries on, a transaction writes almost as many pages for few rows as for many; how many it may take is soon known."""
+
+_WHOLE_ROWS: Final = 10_000
+"""So many rows are booked by the rules in one transaction where a refusal undoes them all."""
 
 _MOST_BATCHES: Final = 200
 """However little is in them: whoever makes them remembers what is not settled."""
@@ -129,6 +133,7 @@ class Bulk:
     def apply(self, batches: Iterator[Sequence[Change]], *, all_or_nothing: bool) -> Iterator[list[Outcome]]:
         """See `Backend.apply_batches`; as many batches as are good for one transaction are settled together."""
         self._all_or_nothing = all_or_nothing
+        self._fewest_by_rules = _WHOLE_ROWS if all_or_nothing else 1
         with ExitStack() as stack:
             self._open(stack)
             # They are planned in `_gather`, while the ones before are being stored.
@@ -299,7 +304,8 @@ class Bulk:
         load.stored = self._pool.submit(self._store, load, place, report, began_s, handed)
         try:
             if told.others:
-                self._book(load, place, handed)
+                with translated(self._writer.path):
+                    self._book(load, place, handed)
             handed.booked.set_result(None)
         except CannotStore as error:
             handed.booked.set_exception(error)
@@ -378,7 +384,7 @@ class Bulk:
         connection = self._writer.connection
         start = 0
         while start < len(load.changes):
-            changes = load.changes[start : start + max(self._rows // _BY_RULES, 1)]
+            changes = load.changes[start : start + max(self._rows // _BY_RULES, self._fewest_by_rules)]
             start += len(changes)
             began_s = self._lock()
             try:

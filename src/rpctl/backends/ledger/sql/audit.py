@@ -26,10 +26,11 @@ class CustomerFacts(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A row of ``holdings`` and the entry it stands for."""
+    """A row of ``holdings`` and the entry it stands for; ``left``: 0 where that is no lot."""
 
     valid_until: Instant
     created_at: Instant
+    left: int
     row: EntryRow
 
 
@@ -55,8 +56,10 @@ def customers(connection: sqlite3.Connection) -> Iterator[CustomerFacts]:
 def held(connection: sqlite3.Connection, customer: int) -> list[Held]:
     """What a customer holds by ``holdings``, in recording order. An entry that is not there is left out: SQLite's own
     check names it."""
-    rows = connection.execute(f"SELECT h.valid_until, h.created_at, {COLUMNS} {OF_CUSTOMER}", (customer,))
-    return sorted((Held(until, at, EntryRow(*row)) for until, at, *row in rows), key=lambda held: held.row.seq)
+    rows = connection.execute(f"SELECT h.valid_until, h.created_at, h.remaining, {COLUMNS} {OF_CUSTOMER}", (customer,))
+    return sorted(
+        (Held(until, at, left, EntryRow(*row)) for until, at, left, *row in rows), key=lambda held: held.row.seq
+    )
 
 
 def number_of_entries(connection: sqlite3.Connection) -> int:

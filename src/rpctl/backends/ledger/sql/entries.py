@@ -209,7 +209,7 @@ class Entries(Balances):
     def counts(self) -> dict[str, Any]:
         """How much there is: entries, customers, deleted customers, when the last entry was recorded."""
         row = self.connection.execute(
-            "SELECT (SELECT count(*) FROM entries), (SELECT count(customer_id) FROM customers),"
+            "SELECT (SELECT count(*) FROM keys), (SELECT count(customer_id) FROM customers),"
             " (SELECT count(*) FROM tombstones), (SELECT max(recorded_at) FROM entries WHERE seq >"
             " (SELECT coalesce(max(seq), 0) - 1000 FROM entries)), (SELECT value FROM meta WHERE name = 'ledger_id')"
         ).fetchone()

@@ -80,7 +80,7 @@ INSERT INTO main.customers (seq, customer_id, latest_created_at, open_points, no
     """
 UPDATE main.customers AS c SET latest_created_at = s.latest_created_at, open_points = s.open_points,
     no_expiry_before = s.no_expiry_before
-  FROM {stage}.customers s WHERE s.customer_id IS NULL AND c.seq = s.seq
+  FROM {stage}.customers s WHERE s.customer_id IS NULL AND c.seq = +s.seq
 """,
     """
 INSERT INTO main.entries (seq, customer, kind, points, created_at, valid_until, balance_after,

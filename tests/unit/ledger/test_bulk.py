@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from decimal import Decimal
 from itertools import chain
@@ -567,3 +568,44 @@ def test_ten_thousand_rows_are_applied_whole_or_not_at_all(
     [outcomes] = desk.ledger.apply_batches(batches, run="run", all_or_nothing=True)
     assert (len(outcomes), [is_refusal(outcome) for outcome in outcomes].index(True)) == (10_000, 9_999)
     assert upkeep.info(desk.ledger)["entries"] == 1
+
+
+@pytest.mark.parametrize("moment", [0, 1, 2, 3])
+def test_an_interrupt_while_work_is_handed_over_leaves_no_thread_waiting(
+    desk: Desk, moment: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, calls = ThreadPoolExecutor.submit, []
+
+    def interrupted(*arguments: Any) -> Any:
+        future = submit(*arguments)
+        calls.append(future)
+        if len(calls) == moment + 1:
+            raise KeyboardInterrupt
+        return future
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    changes = [AddPoints(f"C{number % 7}", f"k{number}", 1) for number in range(60)]
+    with pytest.raises(KeyboardInterrupt):
+        desk.run(in_batches(changes))
+    monkeypatch.undo()
+    assert all(future.done() for future in calls)
+    desk.run(in_batches(changes))
+    desk.one_by_one(changes)
+    desk.assert_same()
+
+
+def test_a_full_disk_while_customers_are_stored_is_told_as_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    monkeypatch.setattr(Stage, "store", full)
+    changes = [
+        AddPoints("C1", "k1", 1),
+        *(AddPoints(f"A{n}", f"a{n}", 1) for n in range(9)),
+        RedeemPoints("C1", "r", 1),
+    ]
+    with pytest.raises(StorageFull):
+        desk.run(in_batches(changes))
+    assert list(desk.ledger.verify().problems()) == []

@@ -301,17 +301,17 @@ class Bulk:
                 connection.execute("ROLLBACK")
             raise
         handed = _Handed()
-        load.stored = self._pool.submit(self._store, load, place, report, began_s, handed)
-        try:
+        try:  # whatever happens here, the other thread must not wait for ever, the ledger locked
+            load.stored = self._pool.submit(self._store, load, place, report, began_s, handed)
             if told.others:
                 with translated(self._writer.path):
                     self._book(load, place, handed)
             handed.booked.set_result(None)
-        except CannotStore as error:
-            handed.booked.set_exception(error)
         except BaseException as error:
-            handed.booked.set_exception(error)
-            raise
+            if not handed.booked.done():
+                handed.booked.set_exception(error)
+            if not isinstance(error, CannotStore):
+                raise
 
     def _book(self, load: _Load, place: int, handed: _Handed) -> None:
         """Decides on what is not simple, by what was there before the transaction: customers of simple changes are not

@@ -86,13 +86,15 @@ def _open(uri: str, path: Path, migrations: Sequence[str], *, alone: bool = Fals
 
 
 def open_again(path: Path) -> sqlite3.Connection:
-    """Another connection to a ledger that this process has open, to read from.
+    """Another connection to a ledger that this process has open, to read from, much at a time.
 
     Only SQLite itself may open the file then: as soon as any other descriptor of it is closed, the system drops all
     locks that the process has on it, and whoever closes the ledger next would remove a log that is in use.
     """
     with translated(path):
-        return _connect(f"file:{quote(os.fsencode(path.absolute()))}?mode=ro")
+        connection = _connect(f"file:{quote(os.fsencode(path.absolute()))}?mode=ro")
+        connection.execute(f"PRAGMA cache_size = -{_BULK_CACHE_KIB // 2}")
+        return connection
 
 
 def open_untouched(path: Path, noun: str) -> sqlite3.Connection:

@@ -3,9 +3,9 @@
 Most rows of an import are additions about which nothing is to be decided: the points are known, they are valid now,
 and the customer has nothing but such additions among the rows stored together. Of these only the running balance
 depends on what the ledger holds, so they are laid out before their transaction begins, and stored by a few statements.
-Everything else goes through a `Booking` in the same transaction; and where a guess fails (a key is in, somebody's
-change came in later than these, a program was changed) all of them do. Either way comes to the same, which a test
-holds: this module knows no rule that `Booking` does not have.
+Everything else goes through a `Booking`, which reads what was there before the transaction and is stored with it; and
+where a guess fails (a key is in, somebody's change came in later than these, a program was changed) all of them do.
+Either way comes to the same, which a test holds: this module knows no rule that `Booking` does not have.
 
 Keys are looked up in a mass until a load has none that is in; from then on the table of keys tells, which takes each
 once.

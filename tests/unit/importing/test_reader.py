@@ -219,3 +219,17 @@ def test_a_header_that_is_no_text_is_refused(path: Path) -> None:
     path.write_bytes(b"customer_id,points,+2AA-\nC1,5,x\n")
     with open_source(path, "points.csv", encoding="utf-7") as source, pytest.raises(InvalidFile, match="line 1"):
         source.content()
+
+
+@pytest.mark.parametrize("header", ["customer_id,points,key", "key,customer_id,points"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_rows_whose_cell_of_a_key_is_empty_or_missing_are_counted(tmp_path: Path, header: str, quote: str) -> None:
+    cells = {"customer_id": "C1", "points": "5"}
+    rows = [[{**cells, "key": key}[name] for name in header.split(",")] for key in ("k1", "", " ", "k2")]
+    text = "\n".join([header, *(",".join(f"{quote}{cell}{quote}" for cell in row) for row in rows), ""])
+    (path := tmp_path / "f.csv").write_text(text)
+    with open_source(path, "f.csv") as source:
+        assert source.content(None, header.split(",").index("key")).keyless == 2
+    path.write_text("customer_id,points,key\nC1,5\nC1,5,k1\n")
+    with open_source(path, "f.csv") as source:
+        assert source.content(None, 2).keyless == 1

@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rpctl.backends.ledger import backend as backend_module
-from rpctl.backends.ledger import bulk, upkeep
+from rpctl.backends.ledger import booking, bulk, upkeep
 from rpctl.backends.ledger.backend import LedgerBackend, Setting
+from rpctl.backends.ledger.sql import books
 from rpctl.backends.ledger.sql.staging import Stage
 from rpctl.backends.port import FileContent
 from rpctl.domain.changes import AddPoints, Change, Customers, RedeemPoints
@@ -601,11 +602,21 @@ def test_a_full_disk_while_customers_are_stored_is_told_as_one(desk: Desk, monke
         raise error
 
     monkeypatch.setattr(Stage, "store", full)
-    changes = [
-        AddPoints("C1", "k1", 1),
-        *(AddPoints(f"A{n}", f"a{n}", 1) for n in range(9)),
-        RedeemPoints("C1", "r", 1),
-    ]
+    others = [AddPoints(f"A{number}", f"a{number}", 1) for number in range(9)]
+    changes = [AddPoints("C1", "k1", 1), RedeemPoints("C1", "r", 1), *others]
     with pytest.raises(StorageFull):
         desk.run(in_batches(changes))
     assert list(desk.ledger.verify().problems()) == []
+
+
+def test_lots_that_are_read_together_are_all_of_a_customers_or_none(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(booking, "_FEW", 0)
+    monkeypatch.setattr(books, "_LOTS_EACH", 2)
+    given = [AddPoints(f"C{number % 3}", f"k{number}", 2) for number in range(18)]
+    for ledger in (desk.ledger, desk.twin):
+        ledger.apply(given)
+    changes = [RedeemPoints(f"C{number}", f"r{number}", 9) for number in range(3)]
+    assert told(desk.run([changes])) == told(desk.one_by_one(changes))
+    desk.assert_same()

@@ -415,7 +415,7 @@ class Bulk:
 
     def _adapt(self, held_s: float, rows: int) -> None:
         """Learns from a transaction of so many rows how many the next may have."""
-        fitting = 0.85 * _LOCK_S * rows / held_s
+        fitting = 0.85 * _LOCK_S * rows / max(held_s, 0.001)  # some clocks stand still for long
         if held_s > _LOCK_S or fitting > self._rows:
             fitting = min(max(fitting, self._rows / 4), self._rows * 2)
             self._rows = min(max(round(fitting), _FEWEST_ROWS), _MOST_ROWS)

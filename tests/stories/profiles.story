@@ -1,8 +1,8 @@
 # Profiles: named settings, each with a ledger of its own
 $ rpctl points add C1 5 -q
 $ rpctl profile create shop --time-zone Europe/Berlin --production
-name	current	backend	ledger	site	timeZone	production	readOnly
-shop	false	ledger	~/.local/share/rpctl/profiles/shop.db	main	Europe/Berlin	true	false
+name	current	backend	ledger	site	timeZone	production	readOnly	url	tenant	clientId
+shop	false	ledger	~/.local/share/rpctl/profiles/shop.db	main	Europe/Berlin	true	false			
 $ rpctl profile create audit --ledger shop.db --read-only -q
 $ rpctl profile list --fields name,current,timeZone,production,readOnly
 name	current	timeZone	production	readOnly
@@ -29,6 +29,11 @@ production	false	default
 read_only	true	profile audit in ~/.config/rpctl/config.toml
 output		default
 no_input	false	default
+url		default
+tenant		default
+client_id		default
+timeout_s	60.0	default
+settle_s	30.0	default
 $ RPCTL_SITE=outlet rpctl config show --sources
 setting	value	source
 config_file	~/.config/rpctl/config.toml	default
@@ -42,6 +47,11 @@ production	true	profile shop in ~/.config/rpctl/config.toml
 read_only	false	default
 output		default
 no_input	false	default
+url		default
+tenant		default
+client_id		default
+timeout_s	60.0	default
+settle_s	30.0	default
 
 # A read-only profile refuses every change.
 $ rpctl --profile audit points add C1 1

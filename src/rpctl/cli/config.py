@@ -15,7 +15,7 @@ app = typer.Typer()
 
 SHOWN: Final = (
     "config_file", "profile", "backend", "ledger", "offline", "site", "time_zone", "production", "read_only",
-    "output", "no_input",
+    "output", "no_input", "url", "tenant", "client_id", "timeout_s", "settle_s",
 )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def show(
     found = []
     for name in SHOWN:
         value = getattr(settings, name)
-        plain = value if value is None or isinstance(value, bool) else str(value)
+        plain = value if value is None or isinstance(value, bool | float) else str(value)
         found.append({"setting": name, "value": plain, "source": str(settings.sources[name])})
     document = {"schema": "rpctl.config/1", "settings": found}
     columns = (Column("setting"), Column("value"), Column("source", shown=sources))

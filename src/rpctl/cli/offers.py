@@ -17,7 +17,7 @@ from rpctl.importing.columns import FIELDS
 WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "--output": ("table", "tsv", "csv", "json", "jsonl"),
     "--type": ("added", "redeemed", "expired", "backdated", "unexplained"),
-    "--backend": ("ledger",),
+    "--backend": ("ledger", "emporix"),
     "SHELL": tuple(SCRIPTS),
 }
 """Long option or argument -> the words it takes."""

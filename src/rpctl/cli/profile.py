@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from rpctl.config import profiles
+from rpctl.config import allowed, profiles
 from rpctl.config.paths import config_file, expand_home, ledger_file
+from rpctl.config.settings import URLS
 from rpctl.errors import UsageError
 from rpctl.render.views import Column, View, record
 
@@ -19,14 +20,26 @@ app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Small letters, digits, - and _.")]
 
-_FIELDS: Final = ("name", "current", "backend", "ledger", "site", "timeZone", "production", "readOnly")
+_FIELDS: Final = (
+    "name", "current", "backend", "ledger", "site", "timeZone", "production", "readOnly", "url", "tenant", "clientId",
+)  # fmt: skip
 
 
 @app.command()
 def create(
     ctx: typer.Context,
     name: Name,
-    backend: Annotated[str, typer.Option(metavar="NAME", help="ledger: a local SQLite file.")] = "ledger",
+    backend: Annotated[
+        str, typer.Option(metavar="NAME", help="ledger: a local SQLite file. emporix: the service.")
+    ] = "ledger",
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where the service is; by default https://api.emporix.io.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(metavar="NAME", help="The tenant at the service.")] = None,
+    client_id: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="The client id of the API key; `rpctl auth login` takes its secret."),
+    ] = None,
     site: Annotated[str | None, typer.Option(metavar="CODE", help="The site whose program applies.")] = None,
     time_zone: Annotated[
         str | None, typer.Option(metavar="ZONE", help="Of dates without one, such as Europe/Berlin; by default UTC.")
@@ -40,12 +53,15 @@ def create(
 
     $ rpctl profile create shop --site main --time-zone Europe/Berlin
     $ rpctl profile create till --ledger /srv/points/till.db
+    $ rpctl profile create live --backend emporix --tenant acme --client-id kLm3vXq9 --production
 
-    --ledger FILE gives it that file. `rpctl profile use NAME` makes it the one that holds by default.
+    --ledger FILE gives it that file. With --backend emporix commands work on the service, and on the ledger only
+    with --offline. `rpctl profile use NAME` makes a profile the one that holds by default.
     """
     from rpctl.config import editing
 
     session: Session = ctx.obj
+    _check_backend(backend, {"--url": url, "--tenant": tenant, "--client-id": client_id})
     profile = profiles.Profile(
         name,
         backend=backend,
@@ -54,6 +70,9 @@ def create(
         production=production or None,
         read_only=read_only or None,
         ledger=session.flags.pop("ledger", None),
+        url=url,
+        tenant=tenant,
+        client_id=client_id,
     )
     made = editing.create(config_file(session.environ), profile)
     return record(_document(session, made, current=False), written=True)
@@ -122,20 +141,35 @@ def delete(
     return record({**document, "current": False}, written=True)
 
 
+def _check_backend(backend: str, of_services: dict[str, str | None]) -> None:
+    if backend in allowed.ONLINE and of_services["--tenant"] is None:
+        raise UsageError(f"--backend {backend} needs --tenant.", "It is the tenant's name at the service.")
+    given = [option for option, value in of_services.items() if value is not None]
+    if given and backend in allowed.BACKENDS and backend not in allowed.ONLINE:
+        raise UsageError(
+            f"{allowed.one_of(tuple(given))} says nothing about a profile with --backend {backend}.",
+            "Leave it out, or say --backend emporix.",
+        )
+
+
 def _document(session: Session, profile: Profile, *, current: bool) -> dict[str, Any]:
     file = config_file(session.environ)
     if profile.ledger is None:
         ledger = ledger_file(session.environ, profile.name)
     else:
         ledger = file.parent / expand_home(profile.ledger, session.environ)
+    backend = profile.backend or "ledger"
     values = (
         profile.name,
         current,
-        profile.backend or "ledger",
+        backend,
         str(ledger),
         profile.site or "main",
         profile.time_zone or "UTC",
         bool(profile.production),
         bool(profile.read_only),
+        profile.url or URLS.get(backend),
+        profile.tenant,
+        profile.client_id,
     )
     return dict(zip(_FIELDS, values, strict=True))

@@ -9,22 +9,30 @@ from __future__ import annotations
 import re
 from typing import Final
 
-BACKENDS: Final = ("ledger",)
+BACKENDS: Final = ("ledger", "emporix")
+ONLINE: Final = frozenset({"emporix"})
+"""The backends that are services; the others are files of this machine."""
 OUTPUTS: Final = ("table", "tsv", "json", "jsonl", "csv")
 UTC_NAME: Final = "UTC"
 
 # Compiled when the first name is checked: most commands check none.
 _NAME: Final = r"[a-z0-9][a-z0-9_-]{0,63}"
+_TENANT: Final = r"[a-z][a-z0-9]{2,15}"
+_VISIBLE: Final = r"[!-~]{1,256}"
+_SECONDS: Final = r"[0-9]{1,6}(\.[0-9]{1,6})?"
+_URL: Final = r"(?i:https?)://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~%/-]*)?"
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"0", "false", "no", "off"})
 
 
 class NotAllowed(ValueError):
-    """The value is not allowed. ``allowed`` is the phrase that follows "Allowed: "."""
+    """The value is not allowed. ``allowed`` is the phrase that follows "Allowed: "; ``told`` stands for a value
+    that a message must not show, because it may hold a secret."""
 
-    def __init__(self, allowed: str) -> None:
+    def __init__(self, allowed: str, told: str | None = None) -> None:
         super().__init__(allowed)
         self.allowed = allowed
+        self.told = told
 
 
 def profile_name(value: object) -> str:
@@ -105,6 +113,56 @@ def time_zone(value: object) -> str:
     return name
 
 
+def url(value: object) -> str:
+    """The address of a service, without a slash at its end.
+
+    ``https``, or ``http`` where the host is this machine (127.0.0.0/8, ::1, localhost), because what is sent
+    holds secrets. No user name, password, query or fragment.
+    """
+    from urllib.parse import urlsplit
+
+    if not isinstance(value, str):
+        raise NotAllowed(_URL_LIKE)
+    if "@" in value:
+        raise NotAllowed("a URL alone; secrets have places of their own", "a URL with a user name or password in it")
+    if "?" in value or "#" in value:
+        raise NotAllowed("a URL that ends with its host or path", "a URL with a query or a fragment")
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    if not host or port == 0 or not re.fullmatch(_URL, value):
+        raise NotAllowed(_URL_LIKE)
+    if parts.scheme == "http" and not _is_this_machine(host):
+        raise NotAllowed("https://; with http:// everybody on the way reads the secrets, so it is for loopback only")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def tenant(value: object) -> str:
+    """A tenant's name: 3 to 16 of ``a-z 0-9``, the first a letter."""
+    if isinstance(value, str) and re.fullmatch(_TENANT, value):
+        return value
+    raise NotAllowed("3 to 16 characters of a-z and 0-9, the first one a letter")
+
+
+def client_id(value: object) -> str:
+    """The public half of an API key: visible ASCII characters."""
+    if isinstance(value, str) and re.fullmatch(_VISIBLE, value):
+        return value
+    raise NotAllowed("1 to 256 visible ASCII characters, no spaces")
+
+
+def timeout_s(value: object) -> float:
+    """How long one request may take as a whole: 0.1 to 600 seconds."""
+    return _seconds(value, 0.1, 600.0)
+
+
+def settle_s(value: object) -> float:
+    """How long a service may take to show what was sent to it: 0 to 600 seconds."""
+    return _seconds(value, 0.0, 600.0)
+
+
 def shown(value: object) -> str:
     """A refused value for a message: quoted, on one line, cut after 60 characters."""
     text = repr(value)
@@ -114,6 +172,30 @@ def shown(value: object) -> str:
 def one_of(words: tuple[str, ...]) -> str:
     """``a``, ``a or b``, ``a, b or c``."""
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+_URL_LIKE: Final = "a URL such as https://api.emporix.io"
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _seconds(value: object, least: float, most: float) -> float:
+    if isinstance(value, str):
+        number = float(value) if re.fullmatch(_SECONDS, value) else -1.0
+    else:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else -1.0
+    if least <= number <= most:
+        return number
+    raise NotAllowed(f"a number of seconds from {least:g} to {most:g}")
 
 
 def _zones_like(name: str) -> str:

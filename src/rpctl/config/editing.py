@@ -100,7 +100,8 @@ def _checked(profile: Profile) -> Profile:
             values[key] = value if value is None and key != "name" else check(value)
         except allowed.NotAllowed as wrong:
             what = "A profile's name" if key == "name" else f"--{key.replace('_', '-')}"
-            raise InvalidValue(f"{what} cannot be {allowed.shown(value)}.", f"Allowed: {wrong.allowed}.") from None
+            told = wrong.told or allowed.shown(value)
+            raise InvalidValue(f"{what} cannot be {told}.", f"Allowed: {wrong.allowed}.") from None
     ledger = values["ledger"]
     if ledger and ledger != "~" and not ledger.startswith("~/"):
         values["ledger"] = str(Path(ledger).absolute())

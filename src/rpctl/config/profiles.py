@@ -10,6 +10,14 @@
     read_only = false
     ledger = "/srv/points/shop.db"
 
+    [profiles.live]
+    backend = "emporix"
+    url = "https://api.emporix.io"
+    tenant = "acme"
+    client_id = "kLm3vXq9"
+    timeout_s = 60
+    settle_s = 30
+
 A file that is not there is one without profiles. This module never writes (`rpctl.config.editing` does), and
 holds no secret: a message names a key that is wrong, and shows a value only of a key that it knows.
 """
@@ -40,6 +48,11 @@ class Profile(NamedTuple):
     production: bool | None = None
     read_only: bool | None = None
     ledger: str | None = None
+    url: str | None = None
+    tenant: str | None = None
+    client_id: str | None = None
+    timeout_s: float | None = None
+    settle_s: float | None = None
 
 
 KEYS: Final[Mapping[str, Callable[[object], object]]] = {
@@ -50,6 +63,11 @@ KEYS: Final[Mapping[str, Callable[[object], object]]] = {
     "production": allowed.boolean,
     "read_only": allowed.boolean,
     "ledger": allowed.path_text,
+    "url": allowed.url,
+    "tenant": allowed.tenant,
+    "client_id": allowed.client_id,
+    "timeout_s": allowed.timeout_s,
+    "settle_s": allowed.settle_s,
 }
 """The keys of a profile and what each may be, in the order in which they are written."""
 
@@ -141,7 +159,9 @@ def parse(text: str, file: Path) -> Profiles:
 
 def refused(where: str, value: object, wrong: allowed.NotAllowed, **details: Any) -> InvalidConfig:
     """The error for a value that a place in the configuration or an RPCTL_* variable cannot have."""
-    return InvalidConfig(f"{where} cannot be {allowed.shown(value)}.", f"Allowed: {wrong.allowed}.", **details)
+    return InvalidConfig(
+        f"{where} cannot be {wrong.told or allowed.shown(value)}.", f"Allowed: {wrong.allowed}.", **details
+    )
 
 
 def _profile(file: Path, name: str, table: object) -> Profile:

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple, TypeVar
 
 from rpctl.config import allowed, paths
 from rpctl.config.profiles import Profile, Profiles, load, refused
-from rpctl.errors import InvalidConfig, InvalidValue
+from rpctl.errors import InvalidConfig, InvalidValue, UsageError
 
 T = TypeVar("T")
 
@@ -38,8 +38,24 @@ VARIABLES: Final[Mapping[str, str]] = {
     "read_only": "RPCTL_READ_ONLY",
     "output": "RPCTL_OUTPUT",
     "no_input": "RPCTL_NO_INPUT",
+    "url": "RPCTL_URL",
+    "tenant": "RPCTL_TENANT",
+    "client_id": "RPCTL_CLIENT_ID",
+    "timeout_s": "RPCTL_TIMEOUT_S",
+    "settle_s": "RPCTL_SETTLE_S",
 }
 """The environment variable of each setting that has one. An empty one counts as not set."""
+
+URLS: Final[Mapping[str, str]] = {"emporix": "https://api.emporix.io"}
+"""Where a service is when nobody says."""
+
+
+class Service(NamedTuple):
+    """A service, and who the program is there. ``client_id`` is ``None`` where only a ready token is used."""
+
+    url: str
+    tenant: str
+    client_id: str | None
 
 
 class Source(NamedTuple):
@@ -64,8 +80,9 @@ class Settings(NamedTuple):
 
     ``profile`` is the name of the one in use, ``None`` without any. ``ledger_named`` tells whether somebody
     named the ledger file (flag, environment or profile) rather than got the default one. ``output`` is
-    ``None`` where the stream decides. ``sources`` has a `Source` for each of the other fields but
-    ``ledger_named``.
+    ``None`` where the stream decides. ``url`` is ``None`` where the backend is no service; ``timeout_s`` (for one
+    request as a whole) and ``settle_s`` (until a service shows what was sent) are seconds. ``sources`` has a
+    `Source` for each of the other fields but ``ledger_named``.
     """
 
     config_file: Path
@@ -80,7 +97,52 @@ class Settings(NamedTuple):
     read_only: bool
     output: str | None
     no_input: bool
+    url: str | None
+    tenant: str | None
+    client_id: str | None
+    timeout_s: float
+    settle_s: float
     sources: Mapping[str, Source]
+
+    @property
+    def is_online(self) -> bool:
+        """Whether commands work on the service, and not on a ledger."""
+        return self.backend in allowed.ONLINE and not self.offline
+
+    def check_world(self) -> None:
+        """That nobody books live points believing to be offline.
+
+        Raises `UsageError` for a typed ``--ledger`` where commands work on the service.
+        """
+        if self.is_online and self.sources["ledger"].kind == "flag":
+            raise UsageError(
+                f"--ledger names a local ledger, but {self._whose} works on {self.url}.",
+                "Add --offline to work on the ledger, or leave --ledger out to work on the service.",
+            )
+
+    def online(self) -> Service:
+        """The service of an online profile; ``--offline`` changes nothing here.
+
+        Raises `UsageError` where the backend is no service, `InvalidConfig` without a tenant.
+        """
+        if self.url is None or self.backend not in allowed.ONLINE:
+            raise UsageError(
+                f"{self._whose[0].upper()}{self._whose[1:]} works on a local ledger, not on a service.",
+                "`rpctl profile create NAME --backend emporix --tenant TENANT --client-id ID` makes a profile for one.",
+            )
+        if self.tenant is None:
+            key = f"tenant in [profiles.{self.profile}] of {self.config_file}, or " if self.profile else ""
+            raise InvalidConfig(
+                f"{self._whose[0].upper()}{self._whose[1:]} names no tenant of {self.url}.",
+                f"Set {key}RPCTL_TENANT.",
+                profile=self.profile,
+                key="tenant",
+            )
+        return Service(self.url, self.tenant, self.client_id)
+
+    @property
+    def _whose(self) -> str:
+        return f"profile {self.profile}" if self.profile else f"the backend {self.backend}"
 
     def zone(self) -> tzinfo:
         """The time zone in which dates without an offset are read."""
@@ -122,6 +184,11 @@ def resolve(flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings
         read_only=layers.pick("read_only", allowed.switch, False),
         output=layers.pick("output", allowed.output, None),
         no_input=layers.pick("no_input", allowed.switch, False),
+        url=layers.pick("url", allowed.url, URLS.get(backend)),
+        tenant=layers.pick("tenant", allowed.tenant, None),
+        client_id=layers.pick("client_id", allowed.client_id, None),
+        timeout_s=layers.pick("timeout_s", allowed.timeout_s, 60.0),
+        settle_s=layers.pick("settle_s", allowed.settle_s, 30.0),
         sources=sources,
     )
 
@@ -152,7 +219,7 @@ def _checked(value: object, check: Callable[[object], T], source: Source) -> T:
     except allowed.NotAllowed as wrong:
         if source.kind == "flag":
             raise InvalidValue(
-                f"{source.name} cannot be {allowed.shown(value)}.", f"Allowed: {wrong.allowed}."
+                f"{source.name} cannot be {wrong.told or allowed.shown(value)}.", f"Allowed: {wrong.allowed}."
             ) from None
         raise refused(str(source.name), value, wrong, variable=source.name) from None
 

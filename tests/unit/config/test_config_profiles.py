@@ -66,12 +66,12 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_obstacle(file: Path) -> 
         (
             b"[profiles.a]\nread-only = true",
             "Profile 'a' in FILE has an unknown key 'read-only'.",
-            "Allowed: backend, time_zone, site, production, read_only, ledger.",
+            "Allowed: backend, time_zone, site, production, read_only, ledger, url, tenant, client_id, timeout_s",
         ),
         (
             b'[profiles.a]\nbackend = "postgres"',
             "backend of profile 'a' in FILE cannot be 'postgres'.",
-            "Allowed: ledger.",
+            "Allowed: ledger or emporix.",
         ),
         (
             b'[profiles.a]\nread_only = "yes"',

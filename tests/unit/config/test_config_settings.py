@@ -48,6 +48,11 @@ def test_a_fresh_machine_has_the_defaults_and_nothing_is_written(machine: Machin
         read_only=False,
         output=None,
         no_input=False,
+        url=None,
+        tenant=None,
+        client_id=None,
+        timeout_s=60.0,
+        settle_s=30.0,
         sources=settings.sources,
     )
     assert {str(source) for source in settings.sources.values()} == {"default"}
@@ -68,11 +73,17 @@ LAYERS: list[tuple[str, Any, str | None, Any, Any]] = [
     ("ledger", "/flag.db", "/env.db", "/prof.db", None),
     ("production", None, "1", True, False),
     ("read_only", None, "1", True, False),
-    ("backend", None, "ledger", "ledger", "ledger"),
+    ("backend", None, "emporix", "emporix", "ledger"),
+    ("url", None, "https://a.example", "https://b.example", None),
+    ("tenant", None, "acme", "other", None),
+    ("client_id", None, "kLm3", "x_9-Z", None),
+    ("timeout_s", None, "2.5", 7, 60.0),
+    ("settle_s", None, "0", 12.5, 30.0),
     ("output", "json", "csv", None, None),
     ("no_input", True, "1", None, False),
     ("offline", True, None, None, False),
 ]
+READ: dict[str, Any] = {"1": True, "2.5": 2.5, "0": 0.0}
 
 
 @pytest.mark.parametrize("with_profile", [True, False])
@@ -99,7 +110,7 @@ def test_flag_beats_environment_beats_profile_beats_default(
     if with_flag and flag is not None:
         value, source = flag, f"flag --{name.replace('_', '-')}"
     elif environ:
-        value, source = True if variable == "1" else variable, f"environment RPCTL_{name.upper()}"
+        value, source = READ.get(str(variable), variable), f"environment RPCTL_{name.upper()}"
     elif key:
         value, source = profile, f"profile shop in {machine.file}"
     else:
@@ -213,7 +224,7 @@ def test_a_wrong_flag_is_wrong_usage(machine: Machine, flags: dict[str, object],
     ("variable", "value", "hint"),
     [
         ("RPCTL_OUTPUT", "xml", "Allowed: table, tsv, json, jsonl or csv."),
-        ("RPCTL_BACKEND", "postgres", "Allowed: ledger."),
+        ("RPCTL_BACKEND", "postgres", "Allowed: ledger or emporix."),
         ("RPCTL_PROFILE", "No Name", "Allowed: 1 to 64 characters"),
         ("RPCTL_READ_ONLY", "maybe", "Allowed: 1, true, yes, on, or 0, false, no, off."),
         ("RPCTL_PRODUCTION", "2", "Allowed: 1, true, yes, on, or 0, false, no, off."),

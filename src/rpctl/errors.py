@@ -3,6 +3,8 @@
     RpctlError
     |- UsageError              2   the command line is wrong
     |  `- InvalidValue             an argument's value is
+    |- NotLoggedIn             4   credentials are missing, wrong or expired
+    |  |- CredentialsMissing, CredentialsWrong, TokenRefused
     |- NotFound                5
     |  |- CustomerNotFound, OptionNotFound, EntryNotFound, RunNotFound, ProfileNotFound
     |- Refused                 6   a rule says no; nothing was changed
@@ -11,13 +13,19 @@
     |  |- CustomerExists, OptionExists, ProfileExists, StaleVersion
     |  |- AlreadyReversed, NotReversible, NothingToReverse, CouponIssued, NotExchangeable
     |  |- ConsentMissing, ReadOnlyProfile, UnsupportedOperation
+    |  |- MissingScope, RequestRefused
     |  `- OutputExists             a file that would be written is there already
     |- InvalidInput            7   a file or the configuration is unusable; nothing was sent or changed
     |  |- InvalidFile              a CSV or document that was given
     |  |- InvalidConfig            the configuration file, a profile or RPCTL_* variable
-    |  `- LedgerUnusable           not a ledger, newer than this program, or not writable
+    |  |- LedgerUnusable           not a ledger, newer than this program, or not writable
+    |  |- JournalUnusable          the same of the journal of what was sent
+    |  `- TlsFailed                the service's certificate is not trusted, or it speaks no TLS
+    |- OutcomeUnknown          8   it was sent, and no answer settles it
+    |  `- CouponCodeLost
     |- Temporary              75   the same command later goes on
-    |  |- LedgerBusy, ImportUnderWay, StorageFull, OutputLost
+    |  |- LedgerBusy, ImportUnderWay, DeliveryUnderWay, StorageFull, OutputLost
+    |  |- ServiceUnreachable, ServiceUnavailable, RateLimited, TimedOut, AnswerInvalid
     `- Interrupted           130   Ctrl-C
        `- Terminated         143   SIGTERM
 
@@ -26,7 +34,7 @@ This module states what went wrong and what to do; it never prints and never dec
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class RpctlError(Exception):
@@ -46,6 +54,14 @@ class RpctlError(Exception):
         self.message = message
         self.hint = hint if hint is not None else self.default_hint
         self.details = details
+        self.http_status: int | None = None
+        self.request: str | None = None
+
+    def of_request(self, request: str, http_status: int | None = None) -> Self:
+        """The same error, told of the request that it came from: its method and path, and the answer's status."""
+        self.request = request
+        self.http_status = http_status
+        return self
 
 
 # -- 2: usage ---------------------------------------------------------------------------------------------
@@ -62,6 +78,37 @@ class InvalidValue(UsageError):
     """An argument, an option or a cell has a value that is not allowed."""
 
     code = "invalid_value"
+
+
+# -- 4: not logged in -------------------------------------------------------------------------------------
+
+
+class NotLoggedIn(RpctlError):
+    """Credentials are missing, wrong or expired."""
+
+    code = "not_logged_in"
+    exit_status = 4
+
+
+class CredentialsMissing(NotLoggedIn):
+    """No source has the credentials that the command needs."""
+
+    code = "credentials_missing"
+    default_hint = "`rpctl auth login` stores them; `rpctl help environment` lists the other sources."
+
+
+class CredentialsWrong(NotLoggedIn):
+    """The service does not know the client id, or the secret is not its own."""
+
+    code = "credentials_wrong"
+    default_hint = "`rpctl auth status` tells where the secret came from; `rpctl auth login` stores another one."
+
+
+class TokenRefused(NotLoggedIn):
+    """The service does not accept the token, and a new one was refused too or cannot be had."""
+
+    code = "token_refused"
+    default_hint = "`rpctl auth status` tells where the token came from and when it expires."
 
 
 # -- 5: not found -----------------------------------------------------------------------------------------
@@ -246,6 +293,19 @@ class UnsupportedOperation(Refused):
     code = "unsupported_operation"
 
 
+class MissingScope(Refused):
+    """The service's answer says that the credentials lack a scope."""
+
+    code = "missing_scope"
+    default_hint = "Grant the scope to the API key in the service's administration, then `rpctl auth login` again."
+
+
+class RequestRefused(Refused):
+    """The service does not accept the request (400, 403, 409 or another 4xx); nothing was changed."""
+
+    code = "request_refused"
+
+
 class OutputExists(Refused):
     """A file that the command would write is there already."""
 
@@ -281,6 +341,38 @@ class LedgerUnusable(InvalidInput):
     code = "ledger_unusable"
 
 
+class JournalUnusable(InvalidInput):
+    """The journal of what was sent cannot be opened or written, or is newer than the program knows."""
+
+    code = "journal_unusable"
+    default_hint = (
+        "Check the state directory's permissions; `rpctl doctor` names it. Without a journal nothing is sent."
+    )
+
+
+class TlsFailed(InvalidInput):
+    """The service's certificate is not trusted, or what answers speaks no TLS. Nothing was sent."""
+
+    code = "tls_failed"
+    default_hint = "Check the URL. SSL_CERT_FILE names the certificates to trust where the service has its own."
+
+
+# -- 8: outcome unknown -----------------------------------------------------------------------------------
+
+
+class OutcomeUnknown(RpctlError):
+    """The change was sent, and no answer and no look at the service settles whether it is in."""
+
+    code = "outcome_unknown"
+    exit_status = 8
+
+
+class CouponCodeLost(OutcomeUnknown):
+    """Points were taken for a coupon, and its code was not received."""
+
+    code = "coupon_code_lost"
+
+
 # -- 3, 75, 130 -------------------------------------------------------------------------------------------
 
 
@@ -304,6 +396,48 @@ class ImportUnderWay(Temporary):
 
     code = "import_under_way"
     default_hint = "Try again when it is done, or wait for it with --wait."
+
+
+class DeliveryUnderWay(Temporary):
+    """Another process is sending the change with this key."""
+
+    code = "delivery_under_way"
+    default_hint = "Try again when it is done: the key counts once."
+
+
+class ServiceUnreachable(Temporary):
+    """No connection to the service: no such host, refused, or no route. Nothing was sent."""
+
+    code = "service_unreachable"
+    default_hint = "Check the URL (`rpctl config show`) and the network, then run the same command again."
+
+
+class ServiceUnavailable(Temporary):
+    """The service answers that it cannot work now (a 5xx), after several tries."""
+
+    code = "service_unavailable"
+    default_hint = "Run the same command again later."
+
+
+class RateLimited(Temporary):
+    """The service asks to slow down (429), after several tries."""
+
+    code = "rate_limited"
+    default_hint = "Run the same command again later."
+
+
+class TimedOut(Temporary):
+    """The service did not answer in time."""
+
+    code = "timed_out"
+    default_hint = "Run the same command again later; RPCTL_TIMEOUT_S allows more time."
+
+
+class AnswerInvalid(Temporary):
+    """What answers is not the service's JSON: a proxy's page, half a document, or garbage."""
+
+    code = "answer_invalid"
+    default_hint = "Check the URL (`rpctl config show`); if it is right, run the same command again later."
 
 
 class StorageFull(Temporary):

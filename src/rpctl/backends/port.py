@@ -1,6 +1,7 @@
 """What a backend can do: the Protocol that every backend fills, and the errors each method raises.
 
-Every method may raise `LedgerUnusable`, `LedgerBusy` or `StorageFull` besides the errors it names.
+Besides the errors they name, methods of a ledger may raise `LedgerUnusable`, `LedgerBusy` and `StorageFull`, and those
+of a service what `rpctl.backends.http` raises, `NotLoggedIn`, `MissingScope` and `RequestRefused`.
 """
 
 from __future__ import annotations
@@ -35,11 +36,86 @@ class Tombstone:
     """False where the text could not be wiped at once, because someone still reads what was before."""
 
 
-class Backend(Protocol):
-    """Reward points of many customers behind one door."""
+def tombstone_of(summary: Summary) -> Tombstone:
+    """What a customer had, as counts and sums."""
+    added, redeemed = summary.added, summary.redeemed
+    return Tombstone(
+        len(added) + len(redeemed),
+        sum(one.points for one in added),
+        sum(one.points for one in redeemed),
+        summary.active_points,
+    )
+
+
+class Writes(Protocol):
+    """What changes something other than points."""
+
+    def create_customer(self, customer_id: str) -> None:
+        """A new customer without points (operation 3); with points it is an `AddPoints` for `Customers.NEW`.
+        Raises `CustomerExists`."""
+        ...
+
+    def delete_customer(self, customer_id: str) -> Tombstone:
+        """Removes the customer's points and personal text (operation 4). Raises `CustomerNotFound`."""
+        ...
+
+    def create_option(self, document: Document) -> RedeemOption:
+        """A new redeem option (operation 12). Raises `InvalidValue`, `OptionExists`."""
+        ...
+
+    def update_option(self, option_id: str, version: int, document: Document) -> RedeemOption:
+        """The whole option anew, if it still has this version (operation 13). Raises `InvalidValue`,
+        `OptionNotFound`, `StaleVersion`."""
+        ...
+
+    def delete_option(self, option_id: str) -> None:
+        """Removes a redeem option (operation 14). Raises `OptionNotFound`."""
+        ...
+
+    def set_program(self, site_code: str, settings: dict[str, Any]) -> Program:
+        """Changes the named fields of `Program` for a site and keeps the others."""
+        ...
+
+
+class Backend(Writes, Protocol):
+    """Reward points of many customers behind one door: everything but the changes of points themselves, which a
+    `Book` applies once by their keys and which `rpctl.delivery` sends to a `Service`."""
 
     capabilities: frozenset[str]
-    """Names of what this backend can do beyond points: ``options``, ``program``, ``exchange``, ``customers``."""
+    """Names of what this backend can do beyond points: ``options``, ``program``, ``exchange``, ``customers``,
+    ``reason`` (it keeps an internal reason)."""
+
+    def active_points(self, customer_id: str) -> int:
+        """What can be redeemed now (operation 2). Raises `CustomerNotFound`."""
+        ...
+
+    def summary(self, customer_id: str) -> Summary:
+        """Everything of one customer (operation 5). Raises `CustomerNotFound`."""
+        ...
+
+    def summaries(self, limit: int | None = None) -> Iterator[Summary]:
+        """Everybody's summary, streamed; on a ledger in the order of the ids (operation 1)."""
+        ...
+
+    def customers(self, search: str | None = None, limit: int | None = None) -> Iterator[tuple[str, int]]:
+        """Customer ids and active points, streamed in the order of `summaries`; ``search``: part of the id."""
+        ...
+
+    def options(self) -> list[RedeemOption]:
+        """All redeem options (operation 11)."""
+        ...
+
+    def program(self, site_code: str) -> Program:
+        """The site's settings, or the defaults with ``configured=False``."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what is open."""
+        ...
+
+
+class Book(Backend, Protocol):
+    """A backend that keeps keys: a change and its key are one transaction."""
 
     def apply(
         self,
@@ -80,66 +156,57 @@ class Backend(Protocol):
         """
         ...
 
-    def rehearsal(self) -> AbstractContextManager[Backend]:
+    def rehearsal(self) -> AbstractContextManager[Book]:
         """A backend in the same state on which everything can be tried, and nothing of it lasts."""
-        ...
-
-    def active_points(self, customer_id: str, at: Instant | None = None) -> int:
-        """What can be redeemed now (operation 2). Raises `CustomerNotFound`."""
-        ...
-
-    def summary(self, customer_id: str) -> Summary:
-        """Everything of one customer (operation 5). Raises `CustomerNotFound`."""
-        ...
-
-    def summaries(self, limit: int | None = None) -> Iterator[Summary]:
-        """Everybody's summary, streamed in the order of the ids (operation 1)."""
-        ...
-
-    def customers(self, search: str | None = None, limit: int | None = None) -> Iterator[tuple[str, int]]:
-        """Customer ids and active points, streamed in the order of the ids; ``search``: part of the id."""
-        ...
-
-    def create_customer(self, customer_id: str) -> None:
-        """A new customer without points (operation 3); with points it is an `AddPoints` for `Customers.NEW`.
-        Raises `CustomerExists`."""
-        ...
-
-    def delete_customer(self, customer_id: str) -> Tombstone:
-        """Removes the customer's points and personal text (operation 4). Raises `CustomerNotFound`."""
-        ...
-
-    def options(self) -> list[RedeemOption]:
-        """All redeem options (operation 11)."""
-        ...
-
-    def create_option(self, document: Document) -> RedeemOption:
-        """A new redeem option (operation 12). Raises `InvalidValue`, `OptionExists`."""
-        ...
-
-    def update_option(self, option_id: str, version: int, document: Document) -> RedeemOption:
-        """The whole option anew, if it still has this version (operation 13). Raises `InvalidValue`,
-        `OptionNotFound`, `StaleVersion`."""
-        ...
-
-    def delete_option(self, option_id: str) -> None:
-        """Removes a redeem option (operation 14). Raises `OptionNotFound`."""
         ...
 
     def coupon(self, code: str) -> Coupon:
         """An issued coupon by its code, as `RedeemedPoints.coupon_code` names it."""
         ...
 
-    def program(self, site_code: str) -> Program:
-        """The site's settings, or the defaults with ``configured=False``."""
-        ...
 
-    def set_program(self, site_code: str, settings: dict[str, Any]) -> Program:
-        """Changes the named fields of `Program` for a site and keeps the others."""
-        ...
+class Sending(NamedTuple):
+    """A change of points as it leaves for a service: ``kind`` is ``add``, ``redeem`` or ``create`` (a new customer with
+    starting points). ``entry_id`` and ``token`` are what it will be known by (`rpctl.domain.markers`); the token goes
+    with it only where it is ``tagged``. ``reverses``: the entry that it takes back, of which ``short`` points are not
+    to be had. ``valid_until`` None: what the service's program says; NEVER: no end."""
 
-    def close(self) -> None:
-        """Lets go of what is open."""
+    kind: str
+    customer_id: str
+    points: int
+    entry_id: str
+    token: str
+    tagged: bool = True
+    description: str | None = None
+    reference_id: str | None = None
+    created_at: Instant | None = None
+    valid_until: Instant | None = None
+    site_code: str | None = None
+    short: int = 0
+    reverses: str | None = None
+
+
+class Unsettled(Exception):
+    """A change was sent and its answer does not tell whether it is in. ``answered``: the service said that it failed;
+    otherwise nothing, or nothing of the service's own, came back and it may still be at work on it."""
+
+    def __init__(self, message: str, *, answered: bool) -> None:
+        super().__init__(message)
+        self.message = message
+        self.answered = answered
+
+
+class Service(Backend, Protocol):
+    """A backend that promises nothing about a request that is sent twice. A method that changes something may raise
+    `Unsettled` besides what it names."""
+
+    target: str
+    """Which books these are, the same on every machine: what keys and markers are good for."""
+
+    def send(self, sending: Sending) -> None:
+        """Sends a change of points once (operations 3, 6, 7). Returns after the documented success. Raises
+        `ServiceUnreachable`, `RateLimited` and `NotLoggedIn` where it was never applied, `CustomerExists` and
+        `RequestRefused` where the service refuses it, `Unsettled`."""
         ...
 
 

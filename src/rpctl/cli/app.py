@@ -44,6 +44,7 @@ ALONE: Final[Mapping[str, tuple[str, str]]] = {
     "help": ("help", "Explain a topic, or show the help of a command."),
     "commands": ("commands", "List all commands; as JSON with their arguments and options."),
     "completion": ("completion", "Print the completion script for bash, zsh or fish."),
+    "sandbox": ("sandbox", "Serve the documented API on loopback, to try things out."),
 }
 """The commands that are no noun and have no verbs, in the same way."""
 
@@ -105,6 +106,7 @@ def _lone_builder(module: str) -> Callable[[], Any]:
 
 def run(argv: Sequence[str], session: Session) -> int:
     """Runs one command line to its end and returns the exit status. Nothing escapes but SystemExit."""
+    session.argv = argv
     try:
         return _bounded(argv, session)
     finally:
@@ -201,8 +203,8 @@ def _report(error: RpctlError, argv: Sequence[str], session: Session) -> int:
                         "message": error.message,
                         "hint": hint,
                         "exitStatus": error.exit_status,
-                        "httpStatus": None,
-                        "request": None,
+                        "httpStatus": error.http_status,
+                        "request": error.request,
                         "retryable": error.retryable,
                         "details": error.details,
                     }

@@ -101,36 +101,21 @@ def delete(
     Counts and sums stay as a tombstone. The keys of the customer's changes stay as digests, so that an old
     import cannot bring the person back. Backups keep what they hold.
     """
-    from rpctl.backends.ledger import upkeep
-    from rpctl.cli.importing import copies_of_unfinished_runs
-
     session: Session = ctx.obj
     customer_id = parse_id(customer)
     if confirm is not None and confirm != customer_id:
         raise UsageError(f"--confirm {confirm} is not customer {customer_id}.", "Repeat the very id to delete.")
-    backend = session.writing(_DELETED)
-    points = backend.active_points(customer_id)
+    books = session.writing(_DELETED)
+    points = session.backend.active_points(customer_id)
     session.consent(
         f"Delete customer {customer_id} and their {points} points for good?",
         yes=confirm is not None,
         command=session.command("customer", "delete", f"--confirm={customer_id}", arguments=[customer_id]),
         answer=customer_id,
     )
-    tombstone = backend.delete_customer(customer_id)
-    if not tombstone.erased_fully:
-        session.terminal.warn(
-            "the text is still in the ledger's log, because someone is reading the ledger; "
-            "`rpctl ledger verify` finishes the deletion when they are done"
-        )
-    if copies := upkeep.copies_beside(backend.path):
-        session.terminal.warn(
-            f"copies of the ledger may still hold the customer: {', '.join(str(copy) for copy in copies)}"
-        )
-    if piped := copies_of_unfinished_runs(session):
-        session.terminal.warn(
-            "copies of what was piped into unfinished imports may still hold the customer: "
-            f"{', '.join(map(str, piped))}; `rpctl imports prune --all --older-than 0d` removes them"
-        )
+    tombstone = books.delete_customer(customer_id)
+    if not session.settings.is_online:
+        _warn_of_copies(session, erased_fully=tombstone.erased_fully)
     return views.record(
         {
             "customerId": customer_id,
@@ -141,3 +126,24 @@ def delete(
         },
         written=True,
     )
+
+
+def _warn_of_copies(session: Session, *, erased_fully: bool) -> None:
+    """Where text of someone who was deleted from the ledger may still be."""
+    from rpctl.backends.ledger import upkeep
+    from rpctl.cli.importing import copies_of_unfinished_runs
+
+    if not erased_fully:
+        session.terminal.warn(
+            "the text is still in the ledger's log, because someone is reading the ledger; "
+            "`rpctl ledger verify` finishes the deletion when they are done"
+        )
+    if copies := upkeep.copies_beside(session.ledger.path):
+        session.terminal.warn(
+            f"copies of the ledger may still hold the customer: {', '.join(str(copy) for copy in copies)}"
+        )
+    if piped := copies_of_unfinished_runs(session):
+        session.terminal.warn(
+            "copies of what was piped into unfinished imports may still hold the customer: "
+            f"{', '.join(map(str, piped))}; `rpctl imports prune --all --older-than 0d` removes them"
+        )

@@ -79,7 +79,7 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
     if file == STDIN and stdin is None:
         raise InvalidFile("Standard input is closed.", "Name a CSV file, or pipe one in.")
     session.check_fields(REPORT_FIELDS)
-    backend = session.backend
+    backend = session.ledger
     report = import_file(
         stdin.buffer if file == STDIN and stdin is not None else Path(file),
         "standard input" if file == STDIN else name_as_text(file),
@@ -95,7 +95,7 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
 
 def resume_import(session: Session, run: str, changed: Mapping[str, Any]) -> View:
     """Goes on with a run; ``changed``: options that are to be others now. Answers as the import does."""
-    backend = session.writing(REPORT_FIELDS)
+    backend = session.writing_ledger(REPORT_FIELDS)
     report = resume_run(run, changed, backend, backend, session.clock, listener_of(session, again=True))
     if report is None:
         session.terminal.note("this run has finished; nothing is left")

@@ -54,7 +54,7 @@ def list_(ctx: typer.Context) -> View:
     ]
     columns += [Column(name, number=True, title=title) for name, title in _NUMBERS.items()]
     columns += [Column(name, shown=False) for name in _MORE]
-    return View(session.backend.runs(), columns)
+    return View(session.ledger.runs(), columns)
 
 
 @app.command()
@@ -64,8 +64,8 @@ def show(ctx: typer.Context, run: Run) -> View:
     $ rpctl imports show 3f9c
     """
     session: Session = ctx.obj
-    document = session.backend.run(parse_id(run, "run id"))
-    kept = session.backend.kept_run(document["run"])
+    document = session.ledger.run(parse_id(run, "run id"))
+    kept = session.ledger.kept_run(document["run"])
     path = None if kept.request is None else kept.request["path"]
     document["input"] = None if path is None else name_as_text(path)
     document |= {name: None if kept.undo is None else kept.undo[name] for name in _OF_UNDO}

@@ -32,7 +32,7 @@ def info(ctx: typer.Context) -> views.View:
     from rpctl.backends.ledger import upkeep
 
     session: Session = ctx.obj
-    facts = upkeep.info(session.backend)
+    facts = upkeep.info(session.ledger)
     if facts["networkFileSystem"]:
         session.terminal.warn(
             f"the ledger lies on a network file system ({facts['networkFileSystem']}), where locks may not hold"
@@ -52,14 +52,14 @@ def verify(ctx: typer.Context) -> views.View:
     from rpctl.backends.ledger import upkeep
 
     session: Session = ctx.obj
-    found = session.backend.verify()
+    found = session.ledger.verify()
     problems = [
         {"customerId": one.customer_id, "entryId": one.entry_id, "rule": one.rule, "message": one.message}
         for one in found.problems()
     ]
     document = {
         "schema": "rpctl.ledger-verify/1",
-        "path": str(session.backend.path),
+        "path": str(session.ledger.path),
         "customers": found.customers,
         "entries": found.entries,
         "problems": problems,
@@ -68,7 +68,7 @@ def verify(ctx: typer.Context) -> views.View:
         session.terminal.warn(f"problems: {len(problems)}; keep the file and restore the last good backup elsewhere")
     else:
         session.terminal.note(f"everything holds: entries {found.entries}, customers {found.customers}")
-    if not problems and not upkeep.empty_log(session.backend):
+    if not problems and not upkeep.empty_log(session.ledger):
         session.terminal.warn(
             "the ledger's log may still hold text of deleted customers, because someone reads the ledger; "
             "run `rpctl ledger verify` again when they are done"
@@ -93,7 +93,7 @@ def backup(
     """
     from rpctl.backends.ledger import upkeep
 
-    size = upkeep.backup(ctx.obj.backend, file)
+    size = upkeep.backup(ctx.obj.ledger, file)
     return views.record({"file": str(file), "sizeBytes": size}, written=True)
 
 
@@ -110,7 +110,7 @@ def restore(
     from rpctl.backends.ledger import upkeep
 
     session: Session = ctx.obj
-    backend = session.writing(("ledger", "restoredFrom", "keptBefore"))
+    backend = session.writing_ledger(("ledger", "restoredFrom", "keptBefore"))
     if not yes:  # nobody is asked about what cannot be done
         upkeep.check_restore(backend, file)
     session.consent(
@@ -138,4 +138,4 @@ def export(ctx: typer.Context) -> views.View:
     from rpctl.backends.ledger import upkeep
 
     columns = [views.Column(name, number=number) for name, number in _EXPORTED]
-    return views.View(upkeep.export(ctx.obj.backend), columns)
+    return views.View(upkeep.export(ctx.obj.ledger), columns)

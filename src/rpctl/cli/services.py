@@ -11,15 +11,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpctl import __version__
-from rpctl.errors import ConsentMissing, InvalidValue, ReadOnlyProfile, RpctlError
+from rpctl.errors import (
+    ConsentMissing,
+    InvalidValue,
+    OutcomeUnknown,
+    ReadOnlyProfile,
+    RpctlError,
+    UnsupportedOperation,
+)
 from rpctl.render.output import Format
 from rpctl.render.views import check_field
 from rpctl.terminal import Terminal
 
 if TYPE_CHECKING:
-    from rpctl.backends.ledger.backend import LedgerBackend
+    from rpctl.auth.credentials import Credentials
+    from rpctl.backends import Connection
+    from rpctl.backends.emporix.backend import EmporixBackend
+    from rpctl.backends.http import Http
+    from rpctl.backends.ledger.backend import LedgerBackend, Setting
+    from rpctl.backends.port import Backend, Writes
     from rpctl.config.settings import Settings
+    from rpctl.delivery.deliver import Surroundings
+    from rpctl.delivery.journal import Journal
     from rpctl.domain.changes import Change
+    from rpctl.domain.outcomes import Outcome
     from rpctl.domain.values import Instant
     from rpctl.render.views import View
 
@@ -39,16 +54,20 @@ class Session:
         clock: Callable[[], Instant] = system_clock,
         who: Callable[[], str] | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.terminal = terminal
         self.environ = environ
         self.clock = clock
         self.random_bytes = random_bytes
+        self.sleep = sleep
+        self.argv: Sequence[str] = ()
         self.flags: dict[str, Any] = {}
         self.fresh_key: str | None = None
         self.repeat_hint: str | None = None  # what to do after an end in the middle, where it is not the same again
         self._who = who or _os_user
-        self._backend: LedgerBackend | None = None
+        self._backend: LedgerBackend | EmporixBackend | None = None
+        self._journal: Journal | None = None
 
     def take(self, flag: str, value: Any) -> None:
         """One common option as typed."""
@@ -97,28 +116,127 @@ class Session:
     # -- backend ---------------------------------------------------------------------------------------
 
     @property
-    def backend(self) -> LedgerBackend:
-        """The backend of the profile in force, for reading."""
+    def backend(self) -> Backend:
+        """The backend of the profile in force, for reading. Raises `UsageError` where it may be another than meant."""
+        return self._opened()
+
+    @property
+    def ledger(self) -> LedgerBackend:
+        """The local ledger, for what only a ledger has. Raises `UnsupportedOperation` where the profile is online."""
+        from rpctl.backends.ledger.backend import LedgerBackend
+
+        backend = self._opened()
+        if not isinstance(backend, LedgerBackend):
+            words = " ".join(self.words[:2])
+            raise UnsupportedOperation(
+                f"`rpctl {words}` works on a local ledger, and {self.whose} works on a service.",
+                "--offline works on the profile's own ledger; another profile or --offline --ledger FILE on another.",
+            )
+        return backend
+
+    def _opened(self) -> LedgerBackend | EmporixBackend:
         if self._backend is None:
             from rpctl.backends import open_backend
 
             if self.flags.get("verbose"):
                 self._say_where()
-
-            self._backend = open_backend(
-                self.settings, clock=self.clock, who=self._who(), version=__version__, random_bytes=self.random_bytes
-            )
+            self.settings.check_world()
+            self._backend = open_backend(self.settings, self._setting, self.connect)
         return self._backend
 
-    def writing(self, fields: Sequence[str] | None = None) -> LedgerBackend:
-        """The backend for a command that changes something and shows ``fields`` of it (None: an entry's).
+    def _setting(self) -> Setting:
+        from rpctl.backends.ledger.backend import Setting
+
+        return Setting(self.clock, self._who(), __version__, self.random_bytes)
+
+    def writing(self, fields: Sequence[str] | None = None) -> Writes:
+        """Where to write what is no change of points, for a command that shows ``fields`` of it (None: an entry's).
 
         Raises what would spoil the answer afterwards, and `ReadOnlyProfile`, before anything is changed.
         """
+        backend = self._writable(fields)
+        if not self.settings.is_online:
+            return backend
+        from rpctl.delivery.settle import Settling
+
+        return Settling(self._service, self.surroundings, lambda: self.random_bytes(12).hex())
+
+    def writing_ledger(self, fields: Sequence[str] | None = None) -> LedgerBackend:
+        """The local ledger, for a command that changes something only a ledger has; as `writing` and `ledger`."""
+        ledger = self.ledger
+        self._writable(fields)
+        return ledger
+
+    def _writable(self, fields: Sequence[str] | None) -> LedgerBackend | EmporixBackend:
         if self.settings.read_only:
             raise ReadOnlyProfile(f"{self.whose} is read-only.")
         self.check_fields(fields)
-        return self.backend
+        return self._opened()
+
+    # -- the service -----------------------------------------------------------------------------------
+
+    def connect(self) -> Connection:
+        """The way to the profile's service. Raises `UsageError` where it has none, `InvalidConfig`."""
+        from rpctl.backends import Connection
+
+        return Connection(self.http, self.credentials, self.settings.online().tenant)
+
+    @cached_property
+    def http(self) -> Http:
+        """The client of the profile's service; -v traces its requests."""
+        from rpctl.backends.http import Http, Waiting
+
+        service = self.settings.online()
+        headers = {"Emporix-Tenant": service.tenant, "User-Agent": f"rpctl/{__version__}", "Accept": "application/json"}
+        trace = self.terminal.note if self.flags.get("verbose") else None
+        return Http(service.url, headers, Waiting(self.settings.timeout_s, self.sleep), trace)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """Who the program is at the profile's service."""
+        from rpctl.auth.credentials import Account, Credentials, Folders
+        from rpctl.config import paths
+
+        def folder(find: Callable[[Mapping[str, str]], Path]) -> Path | None:
+            try:
+                return find(self.environ)
+            except RpctlError:
+                return None
+
+        service = self.settings.online()
+        return Credentials(
+            Account(service.url, service.tenant, service.client_id),
+            self.environ,
+            Folders(folder(paths.data_dir), folder(paths.cache_dir)),
+            self.clock,
+        )
+
+    @property
+    def _service(self) -> EmporixBackend:
+        from rpctl.backends.emporix.backend import EmporixBackend
+
+        backend = self._opened()
+        assert isinstance(backend, EmporixBackend)
+        backend.writing = True
+        return backend
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What delivery is told of the world."""
+        from rpctl.delivery.deliver import Surroundings
+
+        return Surroundings(self.clock, self.sleep, self.settings.settle_s, self.terminal.note, not self.terminal.quiet)
+
+    def journal(self, target: str) -> Journal:
+        """The journal of what was sent to a service, in the state directory."""
+        if self._journal is None:
+            from rpctl.config.paths import state_dir
+            from rpctl.delivery.journal import Journal
+
+            self._journal = Journal(state_dir(self.environ) / "journal.db", target)
+        return self._journal
+
+    # -- what is asked ---------------------------------------------------------------------------------
 
     def check_fields(self, fields: Sequence[str] | None = None) -> None:
         """That ``--fields`` names only these (None: an entry's). Raises `InvalidValue`."""
@@ -130,18 +248,27 @@ class Session:
 
     @property
     def whose(self) -> str:
-        """The profile or the ledger, as a person would call it."""
-        return f"Profile {self.settings.profile}" if self.settings.profile else f"The ledger {self.settings.ledger}"
+        """The profile, the service or the ledger, as a person would call it."""
+        if self.settings.profile:
+            return f"Profile {self.settings.profile}"
+        return f"Backend {self.settings.backend}" if self.settings.is_online else f"The ledger {self.settings.ledger}"
+
+    @property
+    def words(self) -> list[str]:
+        """The command line's words that are no options: noun, verb and arguments, roughly, for messages."""
+        return [word for word in self.argv if not word.startswith("-")]
 
     def _say_where(self) -> None:
         settings = self.settings
-        for name in ("profile", "ledger", "site", "time_zone"):
+        for name in ("profile", "backend", "url" if settings.is_online else "ledger", "site", "time_zone"):
             self.terminal.note(f"{name} {getattr(settings, name) or 'none'} (from {settings.sources[name]})")
 
     def close(self) -> None:
         """Lets go of what is open."""
         if self._backend:
             self._backend.close()
+        if self._journal:
+            self._journal.close()
 
     # -- changes ---------------------------------------------------------------------------------------
 
@@ -156,12 +283,14 @@ class Session:
 
     def apply(self, change: Change, *, key_given: bool) -> View:
         """Applies one change and shows its entry, with the notes that belong to it. Raises what refused it."""
-        from rpctl.domain.outcomes import AlreadyApplied, Applied, Refused
+        from rpctl.domain.outcomes import AlreadyApplied, Applied, Refused, Unknown
         from rpctl.render.points import written_entry
 
-        outcome = self.writing().apply([change])[0]
+        outcome = self._outcome(change, key_given=key_given)
         if isinstance(outcome, Refused):
             raise outcome.error
+        if isinstance(outcome, Unknown):
+            raise OutcomeUnknown(outcome.message, f"This finds out, and counts once: {self.repeated}", key=change.key)
         if isinstance(outcome, AlreadyApplied):
             self.terminal.note(f"key {change.key} is in already; nothing changed")
         elif isinstance(outcome, Applied):
@@ -178,6 +307,29 @@ class Session:
             raise RpctlError(f"The outcome of key {change.key} is {outcome}.")
         code = getattr(entry, "coupon_code", None)
         return written_entry(entry, code=code) if code else written_entry(entry)
+
+    def _outcome(self, change: Change, *, key_given: bool) -> Outcome:
+        from rpctl.backends.ledger.backend import LedgerBackend
+
+        backend = self._writable(None)
+        if isinstance(backend, LedgerBackend):
+            return backend.apply([change])[0]
+        from rpctl.delivery.deliver import Deliverer
+
+        service = self._service
+        deliverer = Deliverer(service, self.journal(service.target), self.surroundings)
+        return deliverer.apply(change, key_given=key_given)
+
+    @property
+    def repeated(self) -> str:
+        """This very command line, with the key that was made for it."""
+        from shlex import quote
+
+        words = list(self.argv)
+        if self.fresh_key:
+            at = words.index("--") if "--" in words else len(words)
+            words.insert(at, f"--key={self.fresh_key}")
+        return " ".join(map(quote, ("rpctl", *words)))
 
     # -- consent ---------------------------------------------------------------------------------------
 

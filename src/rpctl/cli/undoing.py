@@ -35,7 +35,7 @@ _DAY_MS: Final = 86_400_000
 
 def undo_import(session: Session, run: str, *, dry_run: bool, wait: bool, yes: bool) -> View:
     """Undoes a run and answers with the report; exit status 3 where something could not be had back."""
-    backend = session.backend
+    backend = session.ledger
     if session.settings.read_only and not dry_run:
         raise ReadOnlyProfile(f"{session.whose} is read-only.", "With --dry-run nothing is changed.")
     kept = backend.kept_run(run)
@@ -63,7 +63,7 @@ def undo_import(session: Session, run: str, *, dry_run: bool, wait: bool, yes: b
 
 
 def _ask(session: Session, kept: KeptRun, *, yes: bool) -> None:
-    there = session.backend.run_entries(kept.run)
+    there = session.ledger.run_entries(kept.run)
     left = there.entries - there.reversed - there.reversed_before
     if not left:
         return
@@ -101,8 +101,8 @@ def _undone(session: Session, report: UndoReport) -> View:
 def _undone_before(session: Session, kept: KeptRun) -> View:
     assert kept.undone_at is not None
     session.terminal.note(f"run {kept.run} was undone on {format_instant(kept.undone_at)[:10]}; nothing was changed")
-    report = report_of(kept, session.backend, session.clock)
-    report.sort(session.backend.undone(kept.run))
+    report = report_of(kept, session.ledger, session.clock)
+    report.sort(session.ledger.undone(kept.run))
     return _view(report, 0)
 
 
@@ -126,7 +126,7 @@ def _drop_copy(kept: KeptRun) -> None:
 def prune_imports(session: Session, older_than: str, *, unfinished: bool, dry_run: bool, yes: bool) -> View:
     """Removes what runs keep that ended before that age, and answers with what was removed."""
     before = _ago(older_than, session.clock())
-    backend = session.backend if dry_run else session.writing((*_pruned([], before, dry_run=False), *_names()))
+    backend = session.ledger if dry_run else session.writing_ledger((*_pruned([], before, dry_run=False), *_names()))
     found = prune.prunable(backend, before, unfinished=unfinished)
     if found and not dry_run:
         session.consent(

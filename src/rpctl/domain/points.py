@@ -19,7 +19,8 @@ class Use:
 @dataclass(frozen=True, slots=True)
 class AddedPoints:
     """A lot. ``valid_until`` is NEVER where the API leaves it out; ``position`` is the place in recording
-    order, where the backend knows it; ``reverses`` is the id of the redemption that this lot gives back."""
+    order, where the backend knows it; ``reverses`` is the id of the redemption that this lot gives back; ``token`` is
+    what stood at the end of its description to know it by (`rpctl.domain.markers`)."""
 
     id: str
     customer_id: str
@@ -34,6 +35,7 @@ class AddedPoints:
     site_code: str | None = None
     position: int | None = None
     reverses: str | None = None
+    token: str | None = None
 
     @property
     def left(self) -> int:
@@ -47,7 +49,8 @@ class AddedPoints:
 
 @dataclass(frozen=True, slots=True)
 class RedeemedPoints:
-    """A redemption; ``coupon_code`` is set where it paid for one, ``reverses`` where it takes a lot back."""
+    """A redemption; ``coupon_code`` is set where it paid for one, ``reverses`` where it takes a lot back; ``token`` as
+    in `AddedPoints`."""
 
     id: str
     customer_id: str
@@ -58,6 +61,7 @@ class RedeemedPoints:
     position: int | None = None
     reverses: str | None = None
     coupon_code: str | None = None
+    token: str | None = None
 
 
 Entry = AddedPoints | RedeemedPoints

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from rpctl.backends.port import Backend
+from rpctl.backends.port import Book
 from rpctl.domain.changes import AddPoints, RedeemPoints
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, is_refusal
 from rpctl.errors import InvalidFile, KeyReused
@@ -95,7 +95,7 @@ class Pass:
         self._waiting: deque[_Piece] = deque()
         self._rejects_waiting = 0
 
-    def go(self, backend: Backend) -> None:
+    def go(self, backend: Book) -> None:
         """Every row in the file's order, until there are too many errors, or in a strict pass one."""
         with _no_search_for_garbage(), closing(self._settled(backend)) as settled:
             for outcomes in settled:
@@ -103,7 +103,7 @@ class Pass:
             if self._report.overtaken_at_line is None:
                 self._settle(())
 
-    def _settled(self, backend: Backend) -> Generator[Sequence[Outcome]]:
+    def _settled(self, backend: Book) -> Generator[Sequence[Outcome]]:
         if self._rows.max_errors is None:
             batches = self._batches(BATCH_ROWS)
             yield from backend.apply_batches(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rpctl.backends.port import Backend, FileContent, ImportRuns
+from rpctl.backends.port import Book, FileContent, ImportRuns
 from rpctl.domain.values import Instant
 from rpctl.errors import (
     AlreadyImported,
@@ -42,7 +42,7 @@ def import_file(
     file: Path | BinaryIO,
     name: str,
     options: ImportOptions,
-    backend: Backend,
+    backend: Book,
     runs: ImportRuns,
     clock: Callable[[], Instant],
     new_run_id: Callable[[], str],
@@ -81,7 +81,7 @@ def import_file(
 def resume_run(
     run: str,
     changed: Mapping[str, Any],
-    backend: Backend,
+    backend: Book,
     runs: ImportRuns,
     clock: Callable[[], Instant],
     listener: Listener | None = None,
@@ -193,7 +193,7 @@ class _Job:
         planner = Planner(self.columns, self.grammar, self.content.of_generation(generation), generation)
         return replace(self, planner=planner, generation=generation, earlier=earlier)
 
-    def rehearse_only(self, backend: Backend, report: Report) -> Report:
+    def rehearse_only(self, backend: Book, report: Report) -> Report:
         """The whole run on a rehearsal; its rejects file is put in place."""
         rejects = self._rejects()
         try:
@@ -202,7 +202,7 @@ class _Job:
         finally:
             rejects.close()
 
-    def apply(self, backend: Backend, runs: ImportRuns, report: Report, new_run_id: Callable[[], str]) -> Report:
+    def apply(self, backend: Book, runs: ImportRuns, report: Report, new_run_id: Callable[[], str]) -> Report:
         """The run itself, after a rehearsal where it may turn out that nothing must be applied."""
         if self.options.strict or os.path.lexists(self.target):
             rejects = self._rejects()
@@ -218,7 +218,7 @@ class _Job:
                 rejects.close()
         return self._apply_recorded(backend, runs, report, self.earlier or new_run_id())
 
-    def _apply_recorded(self, backend: Backend, runs: ImportRuns, report: Report, run: str) -> Report:
+    def _apply_recorded(self, backend: Book, runs: ImportRuns, report: Report, run: str) -> Report:
         report.run = run
         own, recorded_rows, copy = self._record(runs, report, run)
         rejects = self._rejects()
@@ -283,7 +283,7 @@ class _Job:
         self.listener.on_begin(run, self.path is None or copy is not None)
         return own, rows, copy
 
-    def _rehearse(self, backend: Backend, report: Report, rejects: RejectsFile) -> None:
+    def _rehearse(self, backend: Book, report: Report, rejects: RejectsFile) -> None:
         with backend.rehearsal() as copy:
             Pass(self._rows(rejects), report, self._told("rehearsing")).go(copy)
 

@@ -52,7 +52,7 @@ class LedgerBackend(LedgerRuns):
     Reading where no file is answers like an empty ledger, unless ``must_exist`` (a file that was named).
     """
 
-    capabilities = frozenset({"options", "program", "exchange", "customers", "ledger", "imports"})
+    capabilities = frozenset({"options", "program", "exchange", "customers", "ledger", "imports", "reason"})
 
     def __init__(self, path: Path, setting: Setting, *, must_exist: bool = False) -> None:
         self.path = path

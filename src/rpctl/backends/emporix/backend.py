@@ -1,0 +1,373 @@
+"""The port's operations on the Emporix Reward Points Service, a method per operation.
+
+Every method sends one request (a program's change reads before it writes); what becomes of one that was not clearly
+answered is for `rpctl.delivery` to find out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import quote
+
+from rpctl.backends.port import Tombstone, Unsettled, tombstone_of
+from rpctl.errors import (
+    AnswerInvalid,
+    CustomerExists,
+    CustomerNotFound,
+    InvalidValue,
+    OptionNotFound,
+    StaleVersion,
+)
+
+if TYPE_CHECKING:
+    from rpctl.auth.credentials import Credentials
+    from rpctl.backends.http import Answer, Http, Readable
+    from rpctl.backends.port import Sending
+    from rpctl.domain.points import Summary
+    from rpctl.domain.program import Program
+    from rpctl.domain.redeem_options import Document, RedeemOption
+
+    T = TypeVar("T")
+
+ROOT: Final = "/reward-points"
+_OK: Final = 200
+_CREATED: Final = 201
+_NO_CONTENT: Final = 204
+_BAD_REQUEST: Final = 400
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
+_RETRYABLE: Final = frozenset({500, 503})  # the service itself says that it failed; a gateway speaks for nobody
+
+
+def segment(text: str) -> str:
+    """An id as one segment of a path, whatever it holds. Raises `InvalidValue` for ``.`` and ``..``, which every proxy
+    takes for a way to another path, however they are written."""
+    if text in (".", ".."):
+        raise InvalidValue(f"The id {text!r} cannot be sent: in a path it means another one.", "Use another id.")
+    return quote(text, safe="")
+
+
+class EmporixBackend:
+    """A tenant's points. ``writing``: the token may change things; reading asks for the view scope only."""
+
+    capabilities = frozenset({"options", "program", "customers"})
+
+    def __init__(self, http: Http, credentials: Credentials, tenant: str, *, writing: bool = False) -> None:
+        self._http = http
+        self._credentials = credentials
+        self._tenant = tenant
+        self.writing = writing
+        self.target = f"{http.base_url} {tenant}"
+
+    # -- points ----------------------------------------------------------------------------------------
+
+    def send(self, sending: Sending) -> None:
+        """See the port: operations 3, 6 and 7."""
+        from rpctl.backends.emporix.translate import body_of
+
+        path = f"{ROOT}/customer/{segment(sending.customer_id)}"
+        params = {"siteCode": sending.site_code} if sending.site_code else None
+        if sending.kind == "create":
+            body: dict[str, Any] = {"customerId": sending.customer_id, "startPoints": body_of(sending)}
+            answer = self._write("POST", path, body, params)
+            if answer.status == _CONFLICT:
+                raise CustomerExists(f"Customer {sending.customer_id} exists.", customerId=sending.customer_id)
+            clear(answer, _OK)
+        elif sending.kind == "add":
+            clear(self._write("POST", f"{path}/addPoints", body_of(sending), params), _CREATED)
+        else:
+            clear(self._write("POST", f"{path}/redeemPoints", body_of(sending)), _CREATED)
+
+    def active_points(self, customer_id: str) -> int:
+        """See the port: operation 2. It documents no 404; the summary tells whether the customer is there."""
+        answer = self._read(f"{ROOT}/customer/{segment(customer_id)}")
+        if answer.status == _NOT_FOUND:
+            raise _unknown(customer_id)
+        if answer.status == _BAD_REQUEST:
+            return self.summary(customer_id).active_points
+        return number_of(succeeded(answer, _OK))
+
+    def summary(self, customer_id: str) -> Summary:
+        """See the port: operation 5."""
+        from rpctl.backends.emporix import wire
+        from rpctl.backends.emporix.translate import summary_of
+
+        answer = self._read(f"{ROOT}/customer/{segment(customer_id)}/summary")
+        if answer.status == _NOT_FOUND:
+            raise _unknown(customer_id)
+        return summary_of(parsed(wire.SUMMARY.validate_json, answer))
+
+    def summaries(self, limit: int | None = None) -> Iterator[Summary]:
+        """See the port: operation 1, in the service's order, read while it comes."""
+        from itertools import islice
+
+        from rpctl.backends.emporix import wire
+        from rpctl.backends.emporix.translate import summary_of
+
+        path = f"{ROOT}/summaryBatch"
+        with self._http.stream(path, auth=self._auth()) as (answer, readable):
+            if readable is None:
+                succeeded(answer, _OK)
+                raise AssertionError("an answer of 200 is read while it comes")
+            for document in islice(_elements(readable, answer), limit):
+                yield summary_of(_validated(wire.SUMMARY.validate_python, document, answer))
+
+    def customers(self, search: str | None = None, limit: int | None = None) -> Iterator[tuple[str, int]]:
+        """See the port: operation 1 once more, which is the only list there is."""
+        from itertools import islice
+
+        found = (
+            (one.customer_id, one.active_points)
+            for one in self.summaries()
+            if search is None or search.casefold() in one.customer_id.casefold()
+        )
+        yield from islice(found, limit)
+
+    # -- customers -------------------------------------------------------------------------------------
+
+    def create_customer(self, customer_id: str) -> None:
+        """See the port: operation 3."""
+        answer = self._write("POST", f"{ROOT}/customer/{segment(customer_id)}", {"customerId": customer_id})
+        if answer.status == _CONFLICT:
+            raise CustomerExists(f"Customer {customer_id} exists.", customerId=customer_id)
+        clear(answer, _OK)
+
+    def delete_customer(self, customer_id: str) -> Tombstone:
+        """See the port: operation 4. What is lost is read before."""
+        before = self.summary(customer_id)
+        answer = self._write("DELETE", f"{ROOT}/customer/{segment(customer_id)}")
+        if answer.status == _NOT_FOUND:
+            raise _unknown(customer_id)
+        clear(answer, _OK)
+        return tombstone_of(before)
+
+    # -- redeem options --------------------------------------------------------------------------------
+
+    def options(self) -> list[RedeemOption]:
+        """See the port: operation 11."""
+        from rpctl.backends.emporix import wire
+        from rpctl.backends.emporix.translate import option_of
+
+        answer = self._read(self._options_path())
+        return [option_of(one) for one in parsed(wire.OPTIONS.validate_json, answer)]
+
+    def create_option(self, document: Document) -> RedeemOption:
+        """See the port: operation 12. The service answers with a list, in which the option has the id that it was sent
+        with, or is the only one."""
+        from rpctl.backends.emporix import wire
+        from rpctl.backends.emporix.translate import option_of
+        from rpctl.domain.redeem_options import check_option
+
+        body = check_option(document) | ({"id": document["id"]} if document.get("id") else {})
+        answer = clear(self._write("POST", self._options_path(), body), _OK)
+        try:
+            made = [option_of(one) for one in parsed(wire.OPTIONS.validate_json, answer)]
+        except AnswerInvalid as error:  # it is made all the same
+            raise Unsettled(error.message, answered=False) from error
+        made = [option for option in made if option.id == body.get("id")] or made
+        if len(made) != 1:
+            raise Unsettled("the service did not answer with the redeem option that it made", answered=True)
+        return made[0]
+
+    def update_option(self, option_id: str, version: int, document: Document) -> RedeemOption:
+        """See the port: operation 13, with the version that was read. Unknown fields are sent as they are."""
+        from rpctl.domain.redeem_options import check_option
+
+        body = check_option(document)
+        metadata = dict(document.get("metadata") or {}) | {"version": version}
+        body |= {"id": option_id, "metadata": metadata}
+        answer = self._write("PUT", f"{self._options_path()}/{segment(option_id)}", body)
+        if answer.status == _CONFLICT:
+            raise StaleVersion(f"Redeem option {option_id} has changed since version {version}.", sentVersion=version)
+        if answer.status == _NOT_FOUND:
+            raise OptionNotFound(f"There is no redeem option {option_id}.")
+        clear(answer, _OK)
+        for option in self.options():
+            if option.id == option_id:
+                return option
+        raise OptionNotFound(f"Redeem option {option_id} was updated and is gone.")
+
+    def delete_option(self, option_id: str) -> None:
+        """See the port: operation 14."""
+        answer = self._write("DELETE", f"{self._options_path()}/{segment(option_id)}")
+        if answer.status == _NOT_FOUND:
+            raise OptionNotFound(f"There is no redeem option {option_id}.")
+        clear(answer, _NO_CONTENT, _OK)
+
+    def _options_path(self) -> str:
+        return f"{ROOT}/{segment(self._tenant)}/redeemOptions"
+
+    # -- program ---------------------------------------------------------------------------------------
+
+    def program(self, site_code: str) -> Program:
+        """See the port: the site's mixin ``couponSettings``, key ``rewardpoints``."""
+        from rpctl.backends.emporix.translate import program_of
+
+        mixin, answer = self._mixin(site_code)
+        return program_of(site_code, _settings(mixin, answer))
+
+    def set_program(self, site_code: str, settings: dict[str, Any]) -> Program:
+        """See the port. Only the key ``rewardpoints`` is sent, whole: the mixin's other keys are not ours. Safe to
+        repeat."""
+        from rpctl.auth.credentials import SITE
+        from rpctl.backends.emporix.translate import program_of, settings_body
+
+        mixin, answer = self._mixin(site_code)
+        _settings(mixin, answer)
+        before = mixin.get("rewardpoints") if mixin else None
+        after = settings_body(before or {}, settings)
+        path = self._mixin_path(site_code)
+        for method in ("PATCH", "PUT"):  # what is not there yet may have to be put there
+            answer = self._http.request(
+                method, path, auth=self._credentials.service([SITE]), content=_encoded({"rewardpoints": after}),
+                headers={"Content-Type": "application/json"},
+            )  # fmt: skip
+            if mixin is not None or answer.status not in (_NOT_FOUND, 405):
+                break
+        succeeded(answer, _OK, _CREATED, _NO_CONTENT)
+        return program_of(site_code, _settings({"rewardpoints": after}, answer))
+
+    def _mixin(self, site_code: str) -> tuple[dict[str, Any] | None, Answer]:
+        """The mixin, None where there is none."""
+        from rpctl.auth.credentials import SITE
+
+        answer = self._http.request("GET", self._mixin_path(site_code), auth=self._credentials.service([SITE]))
+        if answer.status == _NOT_FOUND:
+            return None, answer
+        mixin = _loaded(succeeded(answer, _OK))
+        return mixin, answer
+
+    def _mixin_path(self, site_code: str) -> str:
+        return f"/site/{segment(self._tenant)}/sites/{segment(site_code)}/mixins/couponSettings"
+
+    # -- requests --------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def _auth(self) -> Any:
+        from rpctl.auth.credentials import MANAGE, VIEW
+
+        return self._credentials.service([VIEW, MANAGE] if self.writing else [VIEW])
+
+    def _read(self, path: str) -> Answer:
+        return self._http.request("GET", path, auth=self._auth())
+
+    def _write(self, method: str, path: str, body: Any = None, params: dict[str, str] | None = None) -> Answer:
+        """One request that is not repeated. Raises `Unsettled` where the service failed."""
+        answer = self._http.request(method, path, auth=self._auth(), params=params, json=body, safe=False)
+        if answer.status >= 500:
+            raise Unsettled(
+                f"the service answered {answer.request} with {answer.status}", answered=answer.status in _RETRYABLE
+            )
+        return answer
+
+
+def number_of(answer: Answer) -> int:
+    """A body that is a bare integer. Raises `AnswerInvalid`."""
+    text = answer.body.strip()
+    if not text.removeprefix(b"-").isdigit() or len(text) > 20:
+        raise _invalid(answer, "a number")
+    return int(text)
+
+
+def _unknown(customer_id: str) -> CustomerNotFound:
+    return CustomerNotFound(f"Customer {customer_id} has no reward points entry.", customerId=customer_id)
+
+
+def succeeded(answer: Answer, *statuses: int) -> Answer:
+    """The answer, if its status is one of these. Raises its error."""
+    if answer.status in statuses:
+        return answer
+    if 200 <= answer.status < 300:
+        raise _invalid(answer, f"the documented status {statuses[0]}")
+    from rpctl.backends.emporix.problems import error_of
+
+    raise error_of(answer)
+
+
+def clear(answer: Answer, *statuses: int) -> Answer:
+    """A change's answer that says plainly that it is in. Another success, or a page in the service's place, says
+    nothing: raises `Unsettled`; an error is an error."""
+    is_page = "html" in (answer.headers.get("Content-Type") or "").lower()
+    if 200 <= answer.status < 300 and (answer.status not in statuses or is_page):
+        raise Unsettled(f"{answer.request} was answered with {answer.status}, which says nothing", answered=False)
+    return succeeded(answer, *statuses)
+
+
+def _invalid(answer: Answer, wanted: str) -> AnswerInvalid:
+    error = AnswerInvalid(f"What answers {answer.request} is not the service: {wanted} was expected.")
+    error.of_request(answer.request, answer.status)
+    return error
+
+
+def parsed(parse: Callable[[bytes], T], answer: Answer) -> T:
+    from pydantic import ValidationError
+
+    succeeded(answer, _OK)
+    try:
+        return parse(answer.body)
+    except ValidationError as error:
+        raise _not_as_documented(error, answer) from None
+
+
+def _validated(parse: Callable[[Any], T], document: Any, answer: Answer) -> T:
+    from pydantic import ValidationError
+
+    try:
+        return parse(document)
+    except ValidationError as error:
+        raise _not_as_documented(error, answer) from None
+
+
+def _not_as_documented(error: Any, answer: Answer) -> AnswerInvalid:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    invalid = AnswerInvalid(
+        f"The answer to {answer.request} is not as documented: {f'{where}: ' if where else ''}{first['msg']}."
+    )
+    invalid.of_request(answer.request, answer.status)
+    return invalid
+
+
+def _elements(readable: Readable, answer: Answer) -> Iterator[Any]:
+    import ijson
+
+    try:
+        yield from ijson.items(readable, "item", use_float=True)
+    except (ijson.JSONError, UnicodeDecodeError):
+        raise AnswerInvalid(f"The answer to {answer.request} is no list, or ends in the middle.").of_request(
+            answer.request, answer.status
+        ) from None
+
+
+def _loaded(answer: Answer) -> dict[str, Any]:
+    try:
+        document = json.loads(answer.body, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise _invalid(answer, "JSON") from None
+    if not isinstance(document, dict):
+        raise _invalid(answer, "an object")
+    return document
+
+
+def _settings(mixin: dict[str, Any] | None, answer: Answer) -> Any:
+    from rpctl.backends.emporix import wire
+
+    settings = mixin.get("rewardpoints") if mixin else None
+    return None if settings is None else _validated(wire.SETTINGS.validate_python, settings, answer)
+
+
+def _encoded(document: Any) -> bytes:
+    """JSON with decimals as numbers, digit for digit where they have a float's precision."""
+    return json.dumps(document, ensure_ascii=False, default=_as_number).encode()
+
+
+def _as_number(value: Any) -> int | float:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,66 @@
+"""The operations of a signed-in customer (8 to 11), with the customer's own token and never with the service's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rpctl.backends.emporix.backend import ROOT, clear, number_of, parsed, succeeded
+from rpctl.backends.port import Unsettled
+from rpctl.domain.points import Summary
+from rpctl.errors import OptionNotFound
+
+if TYPE_CHECKING:
+    from rpctl.auth.credentials import Credentials
+    from rpctl.backends.http import Answer, Http
+
+_NOT_FOUND: Final = 404
+_PATH: Final = f"{ROOT}/public/customer"
+
+
+class Storefront:
+    """One customer, who is whom the token says."""
+
+    def __init__(self, http: Http, credentials: Credentials) -> None:
+        self._http = http
+        self._credentials = credentials
+        self.target = http.base_url
+
+    def active_points(self) -> int:
+        """My points (operation 8); the service answers 404 to one who never had any: 0."""
+        answer = self._read(_PATH)
+        return 0 if answer.status == _NOT_FOUND else number_of(succeeded(answer, 200))
+
+    def summary(self) -> Summary:
+        """My summary (operation 9); the service answers 404 to one who never had points: an empty one."""
+        from rpctl.backends.emporix import wire
+        from rpctl.backends.emporix.translate import summary_of
+
+        answer = self._read(f"{_PATH}/summary")
+        if answer.status == _NOT_FOUND:
+            return Summary("", 0)
+        return summary_of(parsed(wire.SUMMARY.validate_json, answer))
+
+    def redeem(self, option_id: str, site_code: str) -> str:
+        """Exchanges my points for a coupon and returns its code (operation 10). Sent once, never again.
+
+        Raises `OptionNotFound`, `RequestRefused` (too few points among other reasons), `Unsettled`.
+        """
+        from rpctl.backends.emporix import wire
+        from rpctl.errors import AnswerInvalid
+
+        answer = self._http.request(
+            "POST", f"{_PATH}/redeem", auth=self._credentials.customer(), params={"siteCode": site_code},
+            json={"id": option_id}, safe=False,
+        )  # fmt: skip
+        if answer.status >= 500:
+            raise Unsettled(f"the service answered {answer.request} with {answer.status}", answered=False)
+        if answer.status == _NOT_FOUND:
+            raise OptionNotFound(f"There is no redeem option {option_id}.").of_request(answer.request, answer.status)
+        clear(answer, 200)
+        try:
+            return parsed(wire.COUPON_CODE.validate_json, answer).code
+        except AnswerInvalid as error:
+            raise Unsettled(error.message, answered=False) from error
+
+    def _read(self, path: str) -> Answer:
+        return self._http.request("GET", path, auth=self._credentials.customer())

@@ -1,0 +1,354 @@
+"""One HTTP client for all services: time-outs, retries of what is safe, and httpx's errors told in our own.
+
+A request that changes something is sent once: what is known not to have been applied (no connection, 429) is tried
+again, everything else that is not a clear answer is `Unsettled`, for the caller to find out. Redirects are never
+followed: a token goes to no other host. Apart from the authentication, the only module that names httpx.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+import random
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from rpctl.backends.port import Unsettled
+from rpctl.errors import (
+    AnswerInvalid,
+    InvalidConfig,
+    InvalidValue,
+    RpctlError,
+    ServiceUnavailable,
+    ServiceUnreachable,
+    TimedOut,
+    TlsFailed,
+)
+
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its command line loads click and rich
+import httpx  # noqa: E402
+
+_CONNECT_S: Final = 10.0
+_READ_S: Final = 30.0
+_MAX_TRIES: Final = 8
+_FIRST_PAUSE_S: Final = 0.2
+_LONGEST_PAUSE_S: Final = 8.0
+MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+"""More than this is no answer to a single question; lists of everybody are streamed."""
+
+
+class Answer(NamedTuple):
+    """A whole answer; ``request`` is what was asked, as ``GET /path``, for messages."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    request: str
+
+
+class Waiting(NamedTuple):
+    """How long an answer may take. ``whole_s``: a request with all its tries, a change's answer included."""
+
+    whole_s: float = 60.0
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
+
+
+class Http:
+    """The client of one service at ``base_url``. ``headers`` go with every request; ``trace`` is told each request
+    and answer in a line, without secrets. Nothing is opened before the first request."""
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        waiting: Waiting | None = None,
+        trace: Callable[[str], None] | None = None,
+    ) -> None:
+        self.base_url = base_url
+        self._headers = dict(headers)
+        self._waiting = waiting or Waiting()
+        self._trace = trace
+        self._opened: httpx.Client | None = None
+        self._socket: socket.socket | None = None
+
+    # -- requests --------------------------------------------------------------------------------------
+
+    def request(  # noqa: PLR0913 -- what a request is made of
+        self,
+        method: str,
+        path: str,
+        *,
+        auth: httpx.Auth | None = None,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        safe: bool = True,
+        limit: int = MAX_ANSWER_BYTES,
+    ) -> Answer:
+        """Sends a request and returns its answer, whatever the status is.
+
+        ``path`` is encoded already and begins with a slash; ``safe``: sending it again harms nobody, so 5xx, 429 and
+        lost answers are tried again with growing pauses (or what Retry-After says) while there is time. The last
+        answer with such a status is returned.
+
+        Raises `ServiceUnreachable`, `TlsFailed`: nothing was sent; `TimedOut`, `ServiceUnavailable`, `AnswerInvalid`
+        for what is safe; `Unsettled` for what is not and may have been applied; what the authentication raises.
+        """
+        if json is not None:
+            content = json_module.dumps(json, ensure_ascii=False, allow_nan=False).encode()
+            headers = {"Content-Type": "application/json", **(headers or {})}
+        told = f"{method} {path.partition('?')[0]}"
+
+        def once(left_s: float) -> Answer:
+            request = self._build(method, path, left_s, params=params, data=form, content=content, headers=headers)
+            with self._answering(request, auth, left_s) as (response, _):
+                try:
+                    body = _read(response, limit, told)
+                except AnswerInvalid as error:
+                    raise error if safe else Unsettled(error.message, answered=False) from None
+                return Answer(response.status_code, response.headers, body, told)
+
+        return self._patiently(once, told, safe=safe)
+
+    @contextmanager
+    def stream(self, path: str, *, auth: httpx.Auth | None = None) -> Iterator[tuple[Answer, Readable | None]]:
+        """A GET whose answer is read while it comes: without a body and with what to read where the status is 200,
+        else the whole answer and None. Only its beginning is tried again. Raises as `request` does, in the middle
+        too."""
+        told = f"GET {path}"
+        opened: list[Any] = []
+
+        def once(left_s: float) -> Answer:
+            request = self._build("GET", path, left_s)
+            answering = self._answering(request, auth, left_s)
+            response, watch = answering.__enter__()
+            if response.status_code == httpx.codes.OK:
+                watch.cancel()  # a long list may take long, as long as it comes
+                opened.append((answering, response))
+                return Answer(response.status_code, response.headers, b"", told)
+            try:
+                return Answer(response.status_code, response.headers, _read(response, MAX_ANSWER_BYTES, told), told)
+            finally:
+                answering.__exit__(None, None, None)
+
+        answer = self._patiently(once, told, safe=True)
+        if not opened:
+            yield answer, None
+            return
+        answering, response = opened[0]
+        try:
+            yield answer, Readable(response.iter_bytes(), told)
+        finally:
+            answering.__exit__(None, None, None)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    # -- once ------------------------------------------------------------------------------------------
+
+    @property
+    def _client(self) -> httpx.Client:
+        if self._opened is None:
+            plain = self.base_url.startswith("http://")  # which the configuration allows for this machine only:
+            try:  # that needs neither a proxy nor certificates, which take long to load
+                self._opened = httpx.Client(
+                    headers=self._headers, trust_env=not plain, verify=_nothing_trusted() if plain else True
+                )
+            except (OSError, ValueError) as error:  # certificates or a proxy that the environment names
+                raise InvalidConfig(
+                    f"The environment's certificates or proxy cannot be used: {error}.",
+                    "Check SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY and ALL_PROXY.",
+                ) from error
+        return self._opened
+
+    def _build(self, method: str, path: str, left_s: float, **parts: Any) -> httpx.Request:
+        timeout = httpx.Timeout(min(_READ_S, left_s), connect=min(_CONNECT_S, left_s))
+        request = self._client.build_request(
+            method, self.base_url + path, timeout=timeout, extensions={"trace": self._keep_socket}, **parts
+        )
+        wanted = urlsplit(self.base_url).path + path.partition("?")[0]
+        if request.url.raw_path.partition(b"?")[0] != wanted.encode("ascii"):  # never another path than was meant
+            raise InvalidValue(f"{path} cannot be sent as it is.", "Check the id: it would name another path.")
+        return request
+
+    def _keep_socket(self, event: str, info: Mapping[str, Any]) -> None:
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = info["return_value"].get_extra_info("socket")
+
+    @contextmanager
+    def _answering(
+        self, request: httpx.Request, auth: httpx.Auth | None, left_s: float
+    ) -> Iterator[tuple[httpx.Response, threading.Timer]]:
+        """The answer's beginning, and the watch over it; at the end of the context it is closed. Each read has its
+        time-out, and a watch ends what drips on for longer than the whole may take."""
+        late = threading.Event()
+        watch = threading.Timer(left_s, self._cut, (late,))
+        watch.daemon = True
+        started_s = time.monotonic()
+        watch.start()
+        response = None
+        try:
+            self._tell(f"> {request.method} {request.url}")
+            response = self._client.send(request, auth=auth, stream=True)
+            self._tell(f"< {response.status_code} {request.method} {request.url.path}", started_s)
+            yield response, watch
+        except httpx.HTTPError as error:
+            own = getattr(error, "_request", None) in (request, None)
+            raise _Lost(error, is_late=late.is_set(), is_own=own) from error
+        finally:
+            watch.cancel()
+            if response is not None:
+                with suppress(httpx.HTTPError, OSError):
+                    response.close()
+
+    def _cut(self, late: threading.Event) -> None:
+        late.set()
+        if self._socket is not None:
+            with suppress(OSError):  # the plain method: TLS is not to be ended from another thread
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def _tell(self, line: str, started_s: float | None = None) -> None:
+        if self._trace is not None:
+            took = "" if started_s is None else f" ({(time.monotonic() - started_s) * 1000:.0f} ms)"
+            self._trace(line + took)
+
+    # -- again -----------------------------------------------------------------------------------------
+
+    def _patiently(self, once: Callable[[float], Answer], told: str, *, safe: bool) -> Answer:
+        ends_s = time.monotonic() + self._waiting.whole_s
+        tries = 0
+        while True:
+            tries += 1
+            answer: Answer | None = None
+            error: RpctlError | Unsettled | None = None
+            try:
+                answer = once(max(ends_s - time.monotonic(), 0.05))
+                again = answer.status == 429 or (safe and answer.status in (500, 502, 503, 504))
+            except _Lost as lost:
+                error = _told(lost, told, self.base_url, safe=safe)
+                again = isinstance(error, ServiceUnreachable | ServiceUnavailable)
+            pause_s = self._pause_s(tries, answer)
+            if not again or tries == _MAX_TRIES or time.monotonic() + pause_s > ends_s:
+                if error is not None:
+                    raise error
+                assert answer is not None
+                return answer
+            self._tell(f"* trying again in {pause_s:.1f} s")
+            self._waiting.sleep(pause_s)
+
+    def _pause_s(self, tries: int, answer: Answer | None) -> float:
+        asked = answer.headers.get("Retry-After", "").strip() if answer else ""
+        if asked.isascii() and asked.isdigit():
+            return int(asked[:6]) + self._waiting.jitter() * _FIRST_PAUSE_S
+        return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (tries - 1)) * (0.5 + self._waiting.jitter() / 2)
+
+
+class Readable:
+    """An answer's body as a file that is read in pieces. Raises `ServiceUnavailable` where the connection breaks."""
+
+    def __init__(self, chunks: Iterator[bytes], told: str) -> None:
+        self._chunks = chunks
+        self._told = told
+        self._left = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """At most so many bytes; none at the end."""
+        if size == 0:
+            return b""
+        try:
+            while not self._left:
+                self._left = next(self._chunks)
+        except StopIteration:
+            return b""
+        except httpx.HTTPError as error:
+            raise ServiceUnavailable(f"The connection broke in the middle of {self._told}.").of_request(
+                self._told
+            ) from error
+        piece, self._left = (self._left, b"") if size < 0 else (self._left[:size], self._left[size:])
+        return piece
+
+
+class _Lost(Exception):
+    """No answer, with what httpx says of it; ``is_own``: it was this request, not one for a token on its way."""
+
+    def __init__(self, error: httpx.HTTPError, *, is_late: bool, is_own: bool) -> None:
+        super().__init__()
+        self.error = error
+        self.is_late = is_late
+        self.is_own = is_own
+
+
+_NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+
+
+def _told(lost: _Lost, told: str, base_url: str, *, safe: bool) -> RpctlError | Unsettled:
+    """What became of a request without an answer, in our own words."""
+    host = urlsplit(base_url).netloc
+    error = lost.error
+    if isinstance(error, _NEVER_SENT) and not lost.is_late:
+        return _no_connection(error, host).of_request(told)
+    if lost.is_late or isinstance(error, httpx.TimeoutException):
+        if safe or not lost.is_own:
+            return TimedOut(f"{host} did not answer {told} in time.").of_request(told)
+        return Unsettled(f"{host} did not answer {told} in time", answered=False)
+    if safe or not lost.is_own:
+        return ServiceUnavailable(f"The connection to {host} broke before {told} was answered.").of_request(told)
+    return Unsettled(f"the connection to {host} broke before {told} was answered", answered=False)
+
+
+def _no_connection(error: httpx.HTTPError, host: str) -> RpctlError:
+    import ssl
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return TlsFailed(f"The certificate of {host} is not trusted: {cause.verify_message}.")
+        if isinstance(cause, ssl.SSLError):
+            return TlsFailed(f"{host} does not speak TLS as it should: {cause.reason or cause}.")
+        if isinstance(cause, socket.gaierror):
+            return ServiceUnreachable(f"There is no host {host.rpartition(':')[0] or host}: {cause.strerror}.")
+        cause = cause.__cause__ or cause.__context__
+    why = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error) or type(error).__name__
+    what = "The proxy" if isinstance(error, httpx.ProxyError) else host
+    return ServiceUnreachable(f"{what} cannot be reached: {why}.")
+
+
+def _read(response: httpx.Response, limit: int, told: str) -> bytes:
+    pieces, length = [], 0
+    try:
+        for piece in response.iter_bytes():
+            pieces.append(piece)
+            length += len(piece)
+            if length > limit:
+                raise AnswerInvalid(f"The answer to {told} is longer than {limit // 1024 // 1024} MiB.").of_request(
+                    told, response.status_code
+                )
+    except httpx.DecodingError:
+        raise AnswerInvalid(f"The answer to {told} cannot be unpacked.").of_request(
+            told, response.status_code
+        ) from None
+    return b"".join(pieces)
+
+
+def _nothing_trusted() -> Any:
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,0 +1,216 @@
+"""The journal: a row for each change that is sent to a service, written before the request leaves.
+
+    planned -> sending -> applied | refused | unknown
+
+A row that is `sending` or `unknown` may count and may not; nobody sends it anew before that is found out. Each row is
+worked on by one process at a time, by a lock that the system lets go of with the process. The only module of this room
+that holds SQL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rpctl.backends.port import Sending
+from rpctl.errors import DeliveryUnderWay, JournalUnusable, StorageFull
+from rpctl.locks import Held, Locks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rpctl.domain.values import Instant
+
+_APPLICATION_ID: Final = 0x72706A6C  # "rpjl"
+_VERSION: Final = 1
+_BUSY_S: Final = 30.0
+_TABLES: Final = """
+CREATE TABLE deliveries (
+    target TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    customer_id TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('planned', 'sending', 'applied', 'refused', 'unknown')),
+    sent_at INTEGER NOT NULL,
+    sending TEXT NOT NULL,
+    PRIMARY KEY (target, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX unsettled ON deliveries (target, customer_id) WHERE state IN ('sending', 'unknown');
+CREATE TABLE markers (
+    target TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    marker TEXT NOT NULL,
+    survives INTEGER NOT NULL CHECK (survives IN (0, 1)),
+    PRIMARY KEY (target, kind, marker)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class State(StrEnum):
+    """How far a delivery has come."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    APPLIED = "applied"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class Delivery(NamedTuple):
+    """A row. ``sent_at``: when it was sent last; ``fingerprint``: the digest of what was asked for."""
+
+    key: str
+    fingerprint: str
+    state: State
+    sent_at: Instant
+    sending: Sending
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may count and may not."""
+        return self.state in (State.SENDING, State.UNKNOWN)
+
+
+class Journal:
+    """The rows of one target (the books at one URL and tenant) in the file at ``path``, which is made when it is first
+    needed. Every method may raise `JournalUnusable` and `StorageFull`."""
+
+    def __init__(self, path: Path, target: str) -> None:
+        self.path = path
+        self.target = target
+        self._locks = Locks(path.with_name(f"{path.name}-keys"))
+        self._opened: sqlite3.Connection | None = None
+
+    # -- deliveries ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def claim(self, key: str) -> Iterator[None]:
+        """Only this process works on the key until the end of the context. Raises `DeliveryUnderWay`."""
+        at = int.from_bytes(hashlib.sha256(f"{self.target}\x1f{key}".encode()).digest()[:8], "big") >> 2
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._locks.hold(at))
+            except Held as held:
+                busy = DeliveryUnderWay(f"Another process{held.who} is sending the change with the key {key}.", key=key)
+                raise busy from None
+            except OSError as error:
+                raise _unusable(self.path, error) from error
+            yield
+
+    def find(self, key: str) -> Delivery | None:
+        """The row of a key."""
+        with self._translated():
+            rows = self._connection().execute(f"{_SELECT} AND key = ?", (self.target, key)).fetchall()
+        return _delivery(rows[0]) if rows else None
+
+    def unsettled(self, customer_id: str) -> list[Delivery]:
+        """A customer's rows that may count and may not, in the order of sending."""
+        sql = f"{_SELECT} AND customer_id = ? AND state IN ('sending', 'unknown') ORDER BY sent_at, key"
+        with self._translated():
+            return [_delivery(row) for row in self._connection().execute(sql, (self.target, customer_id))]
+
+    def write(self, delivery: Delivery) -> None:
+        """Writes the row, durably, in place of what the key had."""
+        sending = delivery.sending
+        row = (
+            self.target, delivery.key, delivery.fingerprint, sending.customer_id, delivery.state, delivery.sent_at,
+            json.dumps(sending._asdict(), ensure_ascii=False),
+        )  # fmt: skip
+        with self._translated():
+            self._connection().execute("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    # -- markers ---------------------------------------------------------------------------------------
+
+    def markers(self, kind: str) -> dict[str, bool]:
+        """Which markers are known to survive at this target, or not to, for one kind of sending."""
+        sql = "SELECT marker, survives FROM markers WHERE target = ? AND kind = ?"
+        with self._translated():
+            return {marker: bool(is_kept) for marker, is_kept in self._connection().execute(sql, (self.target, kind))}
+
+    def learn(self, kind: str, found: dict[str, bool]) -> None:
+        """Remembers which markers survived a clear success."""
+        rows = [(self.target, kind, marker, is_kept) for marker, is_kept in found.items()]
+        with self._translated():
+            self._connection().executemany("INSERT OR REPLACE INTO markers VALUES (?, ?, ?, ?)", rows)
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+        self._locks.close()
+
+    # -- the file --------------------------------------------------------------------------------------
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            with self._translated():
+                self._opened = self._open()
+        return self._opened
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA synchronous = FULL")
+        kind, version = _kind(connection)
+        if kind == 0 and version == 0 and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            if _kind(connection)[1] == 0:  # nobody else made it meanwhile
+                for statement in _TABLES.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute("COMMIT")
+            kind, version = _kind(connection)
+        if kind != _APPLICATION_ID or version != _VERSION:
+            what = "is newer than this rpctl knows" if kind == _APPLICATION_ID else "is no journal of rpctl"
+            raise JournalUnusable(f"{self.path} {what}; nothing was sent.", path=str(self.path))
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise _unusable(self.path, error) from error
+
+
+_SELECT: Final = "SELECT key, fingerprint, state, sent_at, sending FROM deliveries WHERE target = ?"
+
+
+def _delivery(row: tuple[str, str, str, int, str]) -> Delivery:
+    key, fingerprint, state, sent_at, sending = row
+    return Delivery(key, fingerprint, State(state), sent_at, Sending(**json.loads(sending)))
+
+
+def _kind(connection: sqlite3.Connection) -> tuple[int, int]:
+    (kind,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return kind, version
+
+
+def _unusable(path: Path, error: sqlite3.Error | OSError) -> JournalUnusable | StorageFull:
+    import errno
+
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in (
+        errno.ENOSPC,
+        errno.EDQUOT,
+    ):
+        return StorageFull(f"The journal {path} cannot be written: the disk is full.")
+    why = getattr(error, "strerror", None) or str(error)
+    return JournalUnusable(f"The journal {path} cannot be used: {why}.", path=str(path))

@@ -1,0 +1,154 @@
+"""Changes as they leave for a service: what an order value earns, moments, and what a reversal comes to.
+
+Everything that depends on the moment is decided here once and kept in the journal: a change that is gone on with is the
+one that was sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rpctl.backends.port import Sending
+from rpctl.domain.changes import AddPoints, Change, Customers, RedeemPoints, Reverse
+from rpctl.domain.markers import marker_id, marker_token
+from rpctl.domain.points import AddedPoints
+from rpctl.domain.values import NEVER, format_instant
+from rpctl.errors import (
+    AlreadyReversed,
+    InvalidValue,
+    NothingToReverse,
+    NotReversible,
+    ProgramDisabled,
+    UnsupportedOperation,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rpctl.backends.port import Service
+    from rpctl.domain.points import RedeemedPoints, Summary
+    from rpctl.domain.values import Instant
+
+_WITHOUT_REASON: Final = "Leave it out, or say it in --description, which the customer sees."
+
+
+def sending_of(change: Change, service: Service, now: Instant, summary: Callable[[], Summary]) -> Sending:
+    """The change as it leaves; ``summary`` reads the customer's points where that is needed.
+
+    Raises `UnsupportedOperation` for what the service cannot keep, `InvalidValue` for impossible dates,
+    `ProgramDisabled`, `EarnsNothing`, and of a reversal `EntryNotFound`, `AlreadyReversed`, `NotReversible`,
+    `NothingToReverse`, `CustomerNotFound`.
+    """
+    if change.reason is not None and "reason" not in service.capabilities:
+        raise UnsupportedOperation("The service keeps no internal reason, so --reason cannot be kept.", _WITHOUT_REASON)
+    if isinstance(change, AddPoints):
+        return _add(change, service, now)
+    if isinstance(change, RedeemPoints):
+        return _redeem(change, service, now)
+    return _reverse(change, service, now, summary())
+
+
+def _add(change: AddPoints, service: Service, now: Instant) -> Sending:
+    _not_later(change.created_at, now)
+    points = change.points
+    if points is None:
+        assert change.order_value is not None
+        program = service.program(change.site_code)
+        if not program.enabled:
+            raise ProgramDisabled(f"The reward program of site {change.site_code} is disabled.")
+        points = program.points_for(change.order_value)
+    start = now if change.created_at is None else change.created_at
+    valid_until = None if change.valid_until is None else change.valid_until.resolve(start)
+    if valid_until is not None and valid_until < start:
+        raise InvalidValue(
+            f"The points would be valid until {format_instant(valid_until)}, before they were created "
+            f"({format_instant(start)}).",
+            "Name a later end; points that were valid in the past need a createdAt in the past too.",
+        )
+    return Sending(
+        "create" if change.customers is Customers.NEW else "add",
+        change.customer_id,
+        points,
+        *_markers(service, change.key),
+        description=change.description,
+        reference_id=change.reference_id,
+        created_at=change.created_at,
+        valid_until=valid_until,
+        site_code=change.site_code,
+    )
+
+
+def _redeem(change: RedeemPoints, service: Service, now: Instant) -> Sending:
+    _not_later(change.created_at, now)
+    if change.points is None:
+        raise UnsupportedOperation(
+            "Over the service points are exchanged for a coupon by the customer only.",
+            f"With the customer's own token: rpctl me redeem {change.option_id}",
+        )
+    return Sending(
+        "redeem",
+        change.customer_id,
+        change.points,
+        *_markers(service, change.key),
+        description=change.description,
+        created_at=change.created_at,
+    )
+
+
+def _reverse(change: Reverse, service: Service, now: Instant, summary: Summary) -> Sending:
+    entry = summary.find(change.entry_id)
+    both = {one.id for one in summary.entries()}
+    if entry.id in {marker_id(service.target, _reversal_of(one)) for one in both}:
+        raise NotReversible(f"Entry {entry.id} is itself a reversal.")
+    markers = _markers(service, _reversal_of(entry.id))
+    for one in summary.entries():
+        if one.id == markers[0] or one.token == markers[1]:
+            raise AlreadyReversed(f"Entry {entry.id} was reversed before, by entry {one.id}.", entryId=one.id)
+    if isinstance(entry, AddedPoints):
+        return _take_back(change, summary, entry, markers, now)
+    return _give_back(change, summary, entry, markers, now)
+
+
+def _take_back(change: Reverse, summary: Summary, lot: AddedPoints, markers: tuple[str, str], now: Instant) -> Sending:
+    left = min(lot.left, summary.active_points) if lot.is_valid(now) else 0
+    if left < 1:
+        why = "spent" if lot.left < 1 or lot.is_valid(now) else "expired"
+        raise NothingToReverse(f"Nothing is left of entry {lot.id}: its points are {why}.", reason=why)
+    return Sending(
+        "redeem", change.customer_id, left, *markers, description=change.description, short=lot.points - left,
+        reverses=lot.id,
+    )  # fmt: skip
+
+
+def _give_back(
+    change: Reverse, summary: Summary, redemption: RedeemedPoints, markers: tuple[str, str], now: Instant
+) -> Sending:
+    ends = [
+        lot.valid_until for lot in summary.added if any(use.redemption_id == redemption.id for use in lot.used_with)
+    ]
+    valid_until = max(ends, default=NEVER)
+    if valid_until <= now:
+        raise NothingToReverse(
+            f"The points that entry {redemption.id} used would have expired on {format_instant(valid_until)}.",
+            "To give points all the same, use `rpctl points add`.",
+            reason="expired",
+        )
+    return Sending(
+        "add", change.customer_id, redemption.points, *markers, description=change.description,
+        valid_until=valid_until, reverses=redemption.id,
+    )  # fmt: skip
+
+
+def _markers(service: Service, key: str) -> tuple[str, str]:
+    return marker_id(service.target, key), marker_token(service.target, key)
+
+
+def _reversal_of(entry_id: str) -> str:
+    return f"reversal of {entry_id}"
+
+
+def _not_later(asked: Instant | None, now: Instant) -> None:
+    if asked is not None and asked > now:
+        raise InvalidValue(
+            f"createdAt {format_instant(asked)} is later than now.", "Name a day up to today, or leave it out."
+        )

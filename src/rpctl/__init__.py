@@ -7,6 +7,7 @@ The map, a line a room; a newcomer should guess the file from the command line:
     terminal     streams, colour, width, prompts, cleaning of foreign text: the only module that writes
     domain/      the rules of points, pure: points, lots, expiries, changes, redeem options, program, values, outcomes
     backends/    where points live: port (what a backend can do), ledger/ (a local SQLite file)
+    auth/        who the program is to a service: secrets and where they come from, access tokens and their cache
     config/      profiles, the layers of settings and who decided, paths
     importing/   CSV files to changes and rejects: opening, spool, reader, plain, content, overlap, columns, products,
                  dates, plan, rejects, carried, options, passing, run, report; runs gone on with, undone, forgotten:
@@ -16,9 +17,11 @@ The map, a line a room; a newcomer should guess the file from the command line:
     render/      views (pure), table, delimited, json
     cli/         app (root and error boundary), services, options, tree and offers (the commands as values), and a
                  file per noun
+    sandbox/     the documented API over a ledger on loopback, with faults on demand: application, serving, router,
+                 faults, tokens, dataset, sidecar, loading, assembly; emporix/ has what is said on the wire
     docgen/      man pages and completions from the command tree and the manual; not part of a command's way
 
-Doors: domain knows nobody; backends, importing, reports and config know domain; render knows domain and
+Doors: domain knows nobody; backends, auth, importing, reports and config know domain; render knows domain and
 reports; manual knows the tables of errors and importing; cli knows everybody and loads heavy rooms only
 through ``cli.services``. Nothing imports cli but ``__main__`` and docgen.
 """

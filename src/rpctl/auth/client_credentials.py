@@ -1,0 +1,131 @@
+"""How requests carry a token, as httpx wants it. Loaded by online commands only: it loads httpx.
+
+A token goes to the service of its account and to nobody else: to another scheme, host or port nothing is sent.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Generator
+from typing import Final, NoReturn
+
+from rpctl.auth.account import Account
+from rpctl.auth.secrets import Secret
+from rpctl.auth.service_token import PATH, REQUEST, ServiceToken
+from rpctl.auth.token_cache import Token
+from rpctl.errors import AnswerInvalid, UsageError
+
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its command line loads click and rich
+import httpx  # noqa: E402
+
+_UNAUTHORIZED: Final = 401
+_AGAIN: Final = frozenset({429, 500, 502, 503, 504})
+_PAUSES_S: Final = (0.2, 0.4, 0.8, 1.6, 3.2)
+
+Flow = Generator[httpx.Request, httpx.Response, None]
+
+
+class ClientCredentials(httpx.Auth):
+    """Authenticates requests with an access token of the account; asks for one where none is at hand, and once more
+    after a 401. A second 401 is the caller's to tell.
+
+    Only an answer that holds a token is read here: those to the requests themselves may be long.
+    """
+
+    def __init__(self, tokens: ServiceToken, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._tokens = tokens
+        self._sleep = sleep
+
+    @property
+    def source(self) -> str:
+        """Where the token came from, in words."""
+        return f"client {self._tokens.account.client_id}"
+
+    def sync_auth_flow(self, request: httpx.Request) -> Flow:
+        """What httpx asks: each request to send, in turn.
+
+        Raises `UsageError` for a request to elsewhere, what `ServiceToken.form` and `ServiceToken.accept` raise.
+        """
+        _check_origin(self._tokens.account, request)
+        token = self._tokens.held() or (yield from self._new(request, None))
+        response = yield _with(request, token.value)
+        if response.status_code == _UNAUTHORIZED:
+            token = yield from self._new(request, token)
+            yield _with(request, token.value)
+
+    def _new(self, request: httpx.Request, refused: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
+        with self._tokens.turn():
+            token = self._tokens.held(besides=refused)
+            if token is not None:
+                return token
+            form = self._tokens.form()
+            for pause_s in (*_PAUSES_S, None):
+                response = yield _token_request(self._tokens.account, form, request)
+                body = _body(response)
+                if response.status_code not in _AGAIN or pause_s is None:
+                    break
+                self._sleep(pause_s)
+            return self._tokens.accept(response.status_code, body)
+
+    def __repr__(self) -> str:
+        return f"<access token of {self.source}>"
+
+
+class ReadyToken(httpx.Auth):
+    """Authenticates requests with a token that somebody else got, as it is."""
+
+    def __init__(self, account: Account, token: Secret) -> None:
+        self._account = account
+        self._token = token
+
+    @property
+    def source(self) -> str:
+        """Where the token came from, in words."""
+        return self._token.source
+
+    def sync_auth_flow(self, request: httpx.Request) -> Flow:
+        """What httpx asks: the one request. Raises `UsageError` for a request to elsewhere."""
+        _check_origin(self._account, request)
+        yield _with(request, self._token.reveal())
+
+    def __repr__(self) -> str:
+        return f"<token from {self.source}>"
+
+
+def _with(request: httpx.Request, token: str) -> httpx.Request:
+    request.headers["Authorization"] = f"Bearer {token}"
+    return request
+
+
+def _token_request(account: Account, form: dict[str, str], request: httpx.Request) -> httpx.Request:
+    headers = {"Accept": "application/json"}
+    if "User-Agent" in request.headers:
+        headers["User-Agent"] = request.headers["User-Agent"]
+    # The extensions carry the time-outs, which httpx knows for requests of its client's own making only.
+    return httpx.Request("POST", account.url + PATH, headers=headers, data=form, extensions=dict(request.extensions))
+
+
+def _body(response: httpx.Response) -> bytes:
+    try:
+        return response.read()
+    except httpx.DecodingError:
+        raise AnswerInvalid(f"The answer to {REQUEST} cannot be unpacked.").of_request(REQUEST) from None
+
+
+def _check_origin(account: Account, request: httpx.Request) -> None:
+    own, other = httpx.URL(account.url), request.url
+    if (own.scheme, own.host, _port(own)) != (other.scheme, other.host, _port(other)):
+        _refuse(own, other)
+
+
+def _port(url: httpx.URL) -> int | None:
+    return url.port or {"https": 443, "http": 80}.get(url.scheme)
+
+
+def _refuse(own: httpx.URL, other: httpx.URL) -> NoReturn:
+    raise UsageError(
+        f"Credentials for {own.scheme}://{own.netloc.decode('ascii')} are not sent to "
+        f"{other.scheme}://{other.netloc.decode('ascii')}.",
+        "Nothing was sent.",
+    )

@@ -53,6 +53,24 @@ def _unencodable(error: UnicodeError) -> tuple[str, int]:
     return "".join(f"\\u{pair}" for pair in pairs), error.end
 
 
+@contextmanager
+def _echo_off(stream: TextIO) -> Iterator[None]:
+    import termios
+
+    try:
+        descriptor = stream.fileno()
+        before = termios.tcgetattr(descriptor)
+    except (OSError, ValueError, termios.error):
+        yield  # no terminal of the system's, and nothing that echoes
+        return
+    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    try:
+        termios.tcsetattr(descriptor, termios.TCSAFLUSH, silent)
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
+
+
 class Terminal:
     """The three streams of a command and what is known of them.
 
@@ -185,6 +203,18 @@ class Terminal:
         if not line.endswith("\n"):
             self._err("\n")
         return line.strip()
+
+    def ask_secret(self, question: str) -> str:
+        """The same for what nobody may see on the screen: typed without echo, returned as it is."""
+        self._end_progress()
+        self._err(clean(question) + " ")
+        self.stderr.flush()
+        if self.stdin is None:
+            return ""
+        with _echo_off(self.stdin):
+            line = self.stdin.readline()
+        self._err("\n")
+        return line.rstrip("\r\n")
 
     def _say(self, label: str, style: str, text: str) -> None:
         self._end_progress()

@@ -31,16 +31,19 @@ from rpctl.terminal import Terminal
 NOUNS: Final[Mapping[str, tuple[str, str]]] = {
     "points": ("points", "Add, redeem, show, reverse and import points."),
     "customer": ("customer", "Create, show, list and delete customers."),
+    "me": ("me", "The signed-in customer: balance, summary, coupons for points."),
     "options": ("redeem_options", "Redeem options: what points can be exchanged for."),
     "program": ("program", "How orders become points, and how long they live."),
     "imports": ("imports", "Earlier import runs: show, resume, undo, prune."),
     "ledger": ("ledger", "The local ledger file: verify, back up, restore, export."),
+    "auth": ("auth", "Log in to a service; who one is there, and where that comes from."),
     "profile": ("profile", "Named settings."),
     "config": ("config", "What is in force, and who decided."),
 }
 """Each noun: its module in this package, and its line of help."""
 
 ALONE: Final[Mapping[str, tuple[str, str]]] = {
+    "api": ("api", "Send a request as it is, with the profile's credentials."),
     "help": ("help", "Explain a topic, or show the help of a command."),
     "commands": ("commands", "List all commands; as JSON with their arguments and options."),
     "completion": ("completion", "Print the completion script for bash, zsh or fish."),

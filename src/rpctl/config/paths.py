@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -46,14 +46,6 @@ def log_file(environ: Mapping[str, str]) -> Path:
 def cache_dir(environ: Mapping[str, str]) -> Path:
     """Where lies what may be lost. Raises `InvalidConfig` without a home."""
     return _directory(environ, "XDG_CACHE_HOME", ".cache", "user_cache_path")
-
-
-def if_any(folder: Callable[[Mapping[str, str]], Path], environ: Mapping[str, str]) -> Path | None:
-    """The folder that `data_dir`, `state_dir` or `cache_dir` names; ``None`` where nobody knows whose home this is."""
-    try:
-        return folder(environ)
-    except InvalidConfig:
-        return None
 
 
 def ledger_file(environ: Mapping[str, str], profile: str | None) -> Path:

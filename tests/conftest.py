@@ -116,12 +116,13 @@ class _Stream(io.TextIOWrapper):
 class CommandLine:
     """rpctl in this process: `CommandLine(...)("points", "balance", "C1")`.
 
-    ``now`` is the clock; random bytes come from a seed, so that keys and run ids are the same in every run.
+    ``now`` is the clock; ``slept`` are the seconds that would have been waited; random bytes come from a seed, so that keys and run ids are the same in every run.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = dict(environ)
         self.now: Instant = MARCH
+        self.slept: list[float] = []
         self._random = random.Random(4711)
 
     def __call__(self, *argv: str, stdin: str = "", tty: bool = False, piped: bool = False, **environ: str) -> Ended:
@@ -135,6 +136,7 @@ class CommandLine:
             clock=lambda: self.now,
             who=lambda: "tester",
             random_bytes=self._random.randbytes,
+            sleep=self.slept.append,
         )
         return Ended(run(argv, session), out.text(), err.text())
 
@@ -154,6 +156,17 @@ def rpctl(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comman
     """The command line in this process; relative paths are in the test's own folder."""
     monkeypatch.chdir(tmp_path)
     return CommandLine({"HOME": str(home)})
+
+
+@pytest.fixture
+def command_line(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., CommandLine]:
+    """Makes command lines with homes and variables of their own: several machines in one test."""
+    monkeypatch.chdir(tmp_path)
+
+    def made(machine: str = "", **environ: str) -> CommandLine:
+        return CommandLine({"HOME": str(home / machine), **environ})
+
+    return made
 
 
 # -- the installed program under bash ---------------------------------------------------------------------

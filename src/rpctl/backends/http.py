@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -38,6 +38,8 @@ _READ_S: Final = 30.0
 _MAX_TRIES: Final = 8
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 8.0
+_NOT_UNPACKED: Final = "the answer to {} cannot be unpacked"
+_PROXY_HINT: Final = "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY."
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 """More than this is no answer to a single question; lists of everybody are streamed."""
 
@@ -76,6 +78,7 @@ class Http:
         self._trace = trace
         self._opened: httpx.Client | None = None
         self._socket: socket.socket | None = None
+        self._asked_for: tuple[str, int] | None = None  # whom the last connection was to: a proxy, maybe
 
     # -- requests --------------------------------------------------------------------------------------
 
@@ -124,30 +127,27 @@ class Http:
         else the whole answer and None. Only its beginning is tried again. Raises as `request` does, in the middle
         too."""
         told = f"GET {path}"
-        opened: list[Any] = []
+        opened: list[tuple[ExitStack, httpx.Response]] = []
 
         def once(left_s: float) -> Answer:
             request = self._build("GET", path, left_s)
-            answering = self._answering(request, auth, left_s)
-            response, watch = answering.__enter__()
-            if response.status_code == httpx.codes.OK:
-                watch.cancel()  # a long list may take long, as long as it comes
-                opened.append((answering, response))
-                return Answer(response.status_code, response.headers, b"", told)
-            try:
-                return Answer(response.status_code, response.headers, _read(response, MAX_ANSWER_BYTES, told), told)
-            finally:
-                answering.__exit__(None, None, None)
+            with ExitStack() as stack:
+                response, watch = stack.enter_context(self._answering(request, auth, left_s))
+                body = b""
+                if response.status_code == httpx.codes.OK:
+                    watch.cancel()  # a long list may take long, as long as it comes
+                    opened.append((stack.pop_all(), response))
+                else:
+                    body = _read(response, MAX_ANSWER_BYTES, told)
+                return Answer(response.status_code, response.headers, body, told)
 
         answer = self._patiently(once, told, safe=True)
         if not opened:
             yield answer, None
             return
-        answering, response = opened[0]
-        try:
+        held, response = opened[0]
+        with held:
             yield answer, Readable(response.iter_bytes(), told)
-        finally:
-            answering.__exit__(None, None, None)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -160,31 +160,48 @@ class Http:
     @property
     def _client(self) -> httpx.Client:
         if self._opened is None:
-            plain = self.base_url.startswith("http://")  # which the configuration allows for this machine only:
-            try:  # that needs neither a proxy nor certificates, which take long to load
+            host = urlsplit(self.base_url).hostname or ""
+            # What is sent in plain needs no certificates, which take long to load.
+            verify = _nothing_trusted() if self.base_url.startswith("http://") else True
+            hooks = {"response": [_refuse_layers]}
+            try:
+                host.encode("idna")
+                transport = httpx.HTTPTransport(verify=verify) if _is_this_machine(host) else None  # without proxies
                 self._opened = httpx.Client(
-                    headers=self._headers, trust_env=not plain, verify=_nothing_trusted() if plain else True
+                    headers=self._headers, transport=transport, verify=verify, event_hooks=hooks
                 )
-            except (OSError, ValueError) as error:  # certificates or a proxy that the environment names
+            except OSError as error:
                 raise InvalidConfig(
-                    f"The environment's certificates or proxy cannot be used: {error}.",
-                    "Check SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY and ALL_PROXY.",
+                    f"The certificates that the environment names cannot be used: {error.strerror or error}.",
+                    "Check SSL_CERT_FILE and SSL_CERT_DIR.",
                 ) from error
+            except UnicodeError:
+                raise InvalidConfig(f"{host} is no name that a host can have.", "Check the url.") from None
+            except ImportError:
+                raise InvalidConfig("SOCKS proxies are not supported.", _PROXY_HINT) from None
+            except (ValueError, httpx.InvalidURL):  # whose text may hold the proxy's password
+                raise InvalidConfig("The proxy that the environment names is no http:// URL.", _PROXY_HINT) from None
         return self._opened
 
     def _build(self, method: str, path: str, left_s: float, **parts: Any) -> httpx.Request:
         timeout = httpx.Timeout(min(_READ_S, left_s), connect=min(_CONNECT_S, left_s))
-        request = self._client.build_request(
-            method, self.base_url + path, timeout=timeout, extensions={"trace": self._keep_socket}, **parts
-        )
+        extensions = {"trace": self._note_connection}
+        try:
+            request = self._client.build_request(
+                method, self.base_url + path, timeout=timeout, extensions=extensions, **parts
+            )
+        except httpx.InvalidURL as error:
+            raise InvalidValue(f"{method} cannot be sent to this path: {error}.", "Check the id or path.") from None
         wanted = urlsplit(self.base_url).path + path.partition("?")[0]
         if request.url.raw_path.partition(b"?")[0] != wanted.encode("ascii"):  # never another path than was meant
             raise InvalidValue(f"{path} cannot be sent as it is.", "Check the id: it would name another path.")
         return request
 
-    def _keep_socket(self, event: str, info: Mapping[str, Any]) -> None:
-        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+    def _note_connection(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):  # inside a proxy's tunnel too
             self._socket = info["return_value"].get_extra_info("socket")
+        elif event.endswith(".connect_tcp.started"):
+            self._asked_for = (info["host"], info["port"])
 
     @contextmanager
     def _answering(
@@ -205,7 +222,7 @@ class Http:
             yield response, watch
         except httpx.HTTPError as error:
             own = getattr(error, "_request", None) in (request, None)
-            raise _Lost(error, is_late=late.is_set(), is_own=own) from error
+            raise _Lost(error, self._asked_for, is_late=late.is_set(), is_own=own) from error
         finally:
             watch.cancel()
             if response is not None:
@@ -255,7 +272,8 @@ class Http:
 
 
 class Readable:
-    """An answer's body as a file that is read in pieces. Raises `ServiceUnavailable` where the connection breaks."""
+    """An answer's body as a file that is read in pieces. Raises `ServiceUnavailable` where the connection breaks,
+    `AnswerInvalid` where it cannot be unpacked."""
 
     def __init__(self, chunks: Iterator[bytes], told: str) -> None:
         self._chunks = chunks
@@ -266,25 +284,39 @@ class Readable:
         """At most so many bytes; none at the end."""
         if size == 0:
             return b""
+        self._left = self._left or self._next()
+        piece, self._left = (self._left, b"") if size < 0 else (self._left[:size], self._left[size:])
+        return piece
+
+    def begins_with(self, start: bytes) -> bool:
+        """Whether that is the first thing in it but for white space, one byte; it is still to be read."""
+        while not self._left.strip():
+            self._left = self._next()
+            if not self._left:
+                return False
+        return self._left.lstrip().startswith(start)
+
+    def _next(self) -> bytes:
         try:
-            while not self._left:
-                self._left = next(self._chunks)
-        except StopIteration:
-            return b""
+            return next(filter(None, self._chunks), b"")
+        except httpx.DecodingError:
+            raise AnswerInvalid(f"T{_NOT_UNPACKED.format(self._told)[1:]}.").of_request(self._told) from None
         except httpx.HTTPError as error:
             raise ServiceUnavailable(f"The connection broke in the middle of {self._told}.").of_request(
                 self._told
             ) from error
-        piece, self._left = (self._left, b"") if size < 0 else (self._left[:size], self._left[size:])
-        return piece
 
 
 class _Lost(Exception):
-    """No answer, with what httpx says of it; ``is_own``: it was this request, not one for a token on its way."""
+    """No answer, with what httpx says of it. ``asked_for``: host and port that the last connection was to; ``is_own``:
+    it was this request, not one for a token on its way."""
 
-    def __init__(self, error: httpx.HTTPError, *, is_late: bool, is_own: bool) -> None:
+    def __init__(
+        self, error: httpx.HTTPError, asked_for: tuple[str, int] | None, *, is_late: bool, is_own: bool
+    ) -> None:
         super().__init__()
         self.error = error
+        self.asked_for = asked_for
         self.is_late = is_late
         self.is_own = is_own
 
@@ -303,49 +335,75 @@ def _told(lost: _Lost, told: str, base_url: str, *, safe: bool) -> RpctlError | 
     """What became of a request without an answer, in our own words."""
     host = urlsplit(base_url).netloc
     error = lost.error
-    if isinstance(error, _NEVER_SENT) and not lost.is_late:
-        return _no_connection(error, host).of_request(told)
+    kind: type[RpctlError] = ServiceUnavailable
+    why = f"the connection to {host} broke before {told} was answered"
+    if isinstance(error, _NEVER_SENT):
+        if lost.is_late:
+            return TimedOut(f"No connection to {host} was made in time; {told} was not sent.").of_request(told)
+        return _no_connection(error, host, _proxy(lost.asked_for, base_url)).of_request(told)
     if lost.is_late or isinstance(error, httpx.TimeoutException):
-        if safe or not lost.is_own:
-            return TimedOut(f"{host} did not answer {told} in time.").of_request(told)
-        return Unsettled(f"{host} did not answer {told} in time", answered=False)
+        kind, why = TimedOut, f"{host} did not answer {told} in time"
+    elif isinstance(error, httpx.DecodingError):
+        kind, why = AnswerInvalid, _NOT_UNPACKED.format(told)
     if safe or not lost.is_own:
-        return ServiceUnavailable(f"The connection to {host} broke before {told} was answered.").of_request(told)
-    return Unsettled(f"the connection to {host} broke before {told} was answered", answered=False)
+        return kind(f"{why[0].upper()}{why[1:]}.").of_request(told)
+    return Unsettled(why, answered=False)
 
 
-def _no_connection(error: httpx.HTTPError, host: str) -> RpctlError:
+def _proxy(asked_for: tuple[str, int] | None, base_url: str) -> str | None:
+    """The proxy that a connection was to in the service's place, None for the service itself."""
+    url = urlsplit(base_url)
+    own = (url.hostname, url.port or (443 if url.scheme == "https" else 80))
+    return None if asked_for is None or asked_for == own else f"{asked_for[0]}:{asked_for[1]}"
+
+
+def _no_connection(error: httpx.HTTPError, host: str, proxy: str | None) -> RpctlError:
     import ssl
 
     cause: BaseException | None = error
+    why = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error) or type(error).__name__
+    who, hint = (f"The proxy {proxy}", _PROXY_HINT) if proxy else (host, None)
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return TlsFailed(f"The certificate of {host} is not trusted: {cause.verify_message}.")
         if isinstance(cause, ssl.SSLError):
             return TlsFailed(f"{host} does not speak TLS as it should: {cause.reason or cause}.")
         if isinstance(cause, socket.gaierror):
-            return ServiceUnreachable(f"There is no host {host.rpartition(':')[0] or host}: {cause.strerror}.")
+            name = (proxy or host).rpartition(":")[0] or host
+            return ServiceUnreachable(f"There is no host {name}: {cause.strerror}.", hint)
+        if isinstance(cause, OSError) and cause.strerror:
+            why = cause.strerror
         cause = cause.__cause__ or cause.__context__
-    why = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error) or type(error).__name__
-    what = "The proxy" if isinstance(error, httpx.ProxyError) else host
-    return ServiceUnreachable(f"{what} cannot be reached: {why}.")
+    if isinstance(error, httpx.ProxyError):
+        return ServiceUnreachable(f"{who} lets nothing through to {host}: {why}.", hint)
+    return ServiceUnreachable(f"{who} cannot be reached: {why}.", hint)
 
 
 def _read(response: httpx.Response, limit: int, told: str) -> bytes:
     pieces, length = [], 0
-    try:
-        for piece in response.iter_bytes():
-            pieces.append(piece)
-            length += len(piece)
-            if length > limit:
-                raise AnswerInvalid(f"The answer to {told} is longer than {limit // 1024 // 1024} MiB.").of_request(
-                    told, response.status_code
-                )
-    except httpx.DecodingError:
-        raise AnswerInvalid(f"The answer to {told} cannot be unpacked.").of_request(
-            told, response.status_code
-        ) from None
+    for piece in response.iter_bytes():
+        pieces.append(piece)
+        length += len(piece)
+        if length > limit:
+            raise AnswerInvalid(f"The answer to {told} is longer than {limit // 1024 // 1024} MiB.").of_request(
+                told, response.status_code
+            )
     return b"".join(pieces)
+
+
+def _refuse_layers(response: httpx.Response) -> None:
+    """One kilobyte that is packed twice can become a gigabyte at once, and no service packs twice."""
+    if len(response.headers.get_list("Content-Encoding", split_commas=True)) > 1:
+        raise httpx.DecodingError("packed more than once", request=response.request)
+
+
+def _is_this_machine(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _nothing_trusted() -> Any:

@@ -93,7 +93,7 @@ class Deliverer:
             if not read:
                 read.append(self._summary(change.customer_id))
             if read[0] is None:
-                raise CustomerNotFound(f"Customer {change.customer_id} has no reward points entry.")
+                raise CustomerNotFound(f"There is no customer {change.customer_id}.", customerId=change.customer_id)
             return read[0]
 
         if key_given and (seen := self._first_sight(change, asked, summary)) is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rpctl.backends.port import Sending
 from rpctl.domain.changes import AddPoints, Change, Customers, RedeemPoints, Reverse
 from rpctl.domain.markers import marker_id, marker_token
-from rpctl.domain.points import AddedPoints
+from rpctl.domain.points import AddedPoints, description_of
 from rpctl.domain.values import NEVER, format_instant
 from rpctl.errors import (
     AlreadyReversed,
@@ -115,7 +115,8 @@ def _take_back(change: Reverse, summary: Summary, lot: AddedPoints, markers: tup
         why = "spent" if lot.left < 1 or lot.is_valid(now) else "expired"
         raise NothingToReverse(f"Nothing is left of entry {lot.id}: its points are {why}.", reason=why)
     return Sending(
-        "redeem", change.customer_id, left, *markers, description=change.description, short=lot.points - left,
+        "redeem", change.customer_id, left, *markers,
+        description=change.description or description_of(redeemed=True, is_reversal=True), short=lot.points - left,
         reverses=lot.id,
     )  # fmt: skip
 
@@ -134,7 +135,8 @@ def _give_back(
             reason="expired",
         )
     return Sending(
-        "add", change.customer_id, redemption.points, *markers, description=change.description,
+        "add", change.customer_id, redemption.points, *markers,
+        description=change.description or description_of(redeemed=False, is_reversal=True),
         valid_until=valid_until, reverses=redemption.id,
     )  # fmt: skip
 

@@ -16,6 +16,15 @@ class Use:
     points: int | None = None
 
 
+def description_of(*, redeemed: bool, reference_id: str | None = None, is_reversal: bool = False) -> str:
+    """The description of an entry for which none was given, in the service's manner."""
+    if is_reversal:
+        return "reversal of added points" if redeemed else "reversal of redeemed points"
+    if redeemed:
+        return "points redeemed"
+    return f"points for order {reference_id}" if reference_id else "points added"
+
+
 @dataclass(frozen=True, slots=True)
 class AddedPoints:
     """A lot. ``valid_until`` is NEVER where the API leaves it out; ``position`` is the place in recording

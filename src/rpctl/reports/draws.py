@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rpctl.domain.lots import OpenLot
 from rpctl.domain.points import AddedPoints, RedeemedPoints, Summary, Use
 
@@ -37,6 +39,22 @@ def draws(summary: Summary) -> Draws:
         redemption: [(lot, points) for lot, points in drawn if left[lot.id] == lot.left]
         for redemption, drawn in found.items()
     }
+
+
+def with_amounts(summary: Summary) -> Summary:
+    """The summary in which every use says how many points it took, as far as `draws` can tell."""
+    if all(use.points is not None for lot in summary.added for use in lot.used_with):
+        return summary
+    taken = {(lot.id, redemption): points for redemption, drawn in draws(summary).items() for lot, points in drawn}
+
+    def told(lot: AddedPoints) -> AddedPoints:
+        uses = (
+            use if use.points is not None else replace(use, points=taken.get((lot.id, use.redemption_id)))
+            for use in lot.used_with
+        )
+        return replace(lot, used_with=tuple(uses))
+
+    return replace(summary, added=tuple(map(told, summary.added)))
 
 
 def _amounts(

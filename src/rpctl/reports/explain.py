@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rpctl.domain.expiries import SumsByExpiry
 from rpctl.domain.points import AddedPoints, Entry, Summary
 from rpctl.domain.values import Instant
-from rpctl.reports.draws import uses
+from rpctl.reports.draws import uses, with_amounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Explanation:
 def explain(summary: Summary, now: Instant) -> Explanation:
     """Lot by lot: granted, used, expired and left at ``now``; and the balances, recomputed from the beginning."""
     stories = []
-    for lot in summary.added:
+    for lot in with_amounts(summary).added:
         valid = lot.is_valid(now)
         stories.append(LotStory(lot, lot.used_points, 0 if valid else lot.left, lot.left if valid else 0))
     return Explanation(summary.customer_id, summary.active_points, tuple(stories), _first_mismatch(summary))

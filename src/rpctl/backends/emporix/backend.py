@@ -276,7 +276,7 @@ def number_of(answer: Answer) -> int:
 
 
 def _unknown(customer_id: str) -> CustomerNotFound:
-    return CustomerNotFound(f"Customer {customer_id} has no reward points entry.", customerId=customer_id)
+    return CustomerNotFound(f"There is no customer {customer_id}.", customerId=customer_id)
 
 
 def succeeded(answer: Answer, *statuses: int) -> Answer:

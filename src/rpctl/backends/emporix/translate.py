@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from rpctl.domain.markers import split_token, with_token
-from rpctl.domain.points import AddedPoints, RedeemedPoints, Summary, Use
+from rpctl.domain.points import AddedPoints, RedeemedPoints, Summary, Use, description_of
 from rpctl.domain.program import Program
 from rpctl.domain.redeem_options import RedeemOption
 from rpctl.domain.values import NEVER, Instant, format_instant, instant_of
@@ -74,7 +74,10 @@ def _end(moment: datetime | None) -> Instant:
 
 def body_of(sending: Sending) -> dict[str, Any]:
     """The body of operations 6 and 7, and the ``startPoints`` of operation 3: only what was asked for."""
-    description = with_token(sending.description, sending.token) if sending.tagged else sending.description
+    description = sending.description
+    if sending.tagged:  # what the service would have written is lost by this, so it is written here
+        own = description_of(redeemed=sending.kind == "redeem", reference_id=sending.reference_id)
+        description = with_token(description or own, sending.token)
     until = sending.valid_until
     body = {
         "id": sending.entry_id,

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from rpctl.backends.ledger.digests import KEY_SIZE, entry_id
 from rpctl.backends.ledger.sql.balances import Balances
 from rpctl.backends.ledger.sql.faults import translated
-from rpctl.domain.points import AddedPoints, Entry, RedeemedPoints, Summary, Use
+from rpctl.domain.points import AddedPoints, Entry, RedeemedPoints, Summary, Use, description_of
 from rpctl.domain.values import Instant
 
 ERASED: Final = 0
@@ -218,8 +218,6 @@ class Entries(Balances):
 
 def describe(row: EntryRow) -> str:
     """The description that the ledger makes up where none was given."""
-    if row.reverses is not None:
-        return "reversal of added points" if row.kind == REDEEMED else "reversal of redeemed points"
-    if row.kind == REDEEMED:
-        return "points redeemed"
-    return f"points for order {row.reference_id}" if row.reference_id else "points added"
+    return description_of(
+        redeemed=row.kind == REDEEMED, reference_id=row.reference_id, is_reversal=row.reverses is not None
+    )

@@ -102,19 +102,15 @@ class Application:
         done = self._done(method, path, scope, body)
         if self._latency_s and done.delayed:
             await asyncio.sleep(arrived + self._latency_s - loop.time())
-        if done.told:
-            status = 0 if done.lost else done.answer.status
-            self.requests.append((method, path, status))
-        try:
-            if done.lost:
-                abort()
-                await receive()  # until the connection is gone: nothing may be answered any more
-            else:
-                await self._send(done.answer, abort, send)
-        finally:
-            if done.told:
-                spent_ms = (loop.time() - arrived) * 1000
-                self._log(f"{method} {path} {done.answer.status} {spent_ms:.0f} ms{done.mark}")
+        if done.told:  # before whoever asked can know of it
+            self.requests.append((method, path, 0 if done.lost else done.answer.status))
+            spent_ms = (loop.time() - arrived) * 1000
+            self._log(f"{method} {path} {done.answer.status} {spent_ms:.0f} ms{done.mark}")
+        if done.lost:
+            abort()
+            await receive()  # until the connection is gone: nothing may be answered any more
+        else:
+            await self._send(done.answer, abort, send)
 
     def _done(self, method: str, path: str, scope: Message, body: bytes) -> Done:
         """Does what was asked for, or refuses it."""

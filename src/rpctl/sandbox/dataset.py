@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 from rpctl.backends.ledger.backend import LedgerBackend, Setting
 from rpctl.backends.ledger.digests import Digests, entry_id
-from rpctl.errors import InvalidFile
 from rpctl.sandbox.memory import MemoryLedger
-from rpctl.sandbox.sidecar import Nowhere, Sidecar, SidecarFile
+from rpctl.sandbox.sidecar import Nowhere, Sidecar, SidecarFile, damaged, sidecar_file
 
 
 class Identity(NamedTuple):
@@ -35,12 +34,13 @@ class DataSet:
         self._ids: dict[str, str] = {}
         self._undescribed: set[str] = set()
         self._mixins: dict[str, dict[str, Any]] = {}
-        identity = None
-        for fact in sidecar.facts():
-            if "tenant" in fact:
-                identity = _identity(fact)
-            self._learn(fact)
-        self.identity = identity or self._new_identity()
+        self._identity: Identity | None = None
+        for line, fact in sidecar.facts():
+            try:
+                self._learn(fact)
+            except (KeyError, TypeError):
+                raise damaged(sidecar_file(backend.path), line) from None
+        self.identity = self._identity or self._new_identity()
 
     def close(self) -> None:
         """Closes the ledger and lets go of what stands beside it."""
@@ -91,6 +91,8 @@ class DataSet:
     # -- what stands beside the ledger -----------------------------------------------------------------
 
     def _learn(self, fact: dict[str, Any]) -> None:
+        if "tenant" in fact:
+            self._identity = Identity(**fact)
         if "id" in fact:
             self._ids[fact["entry"]] = fact["id"]
         if "undescribed" in fact:
@@ -120,11 +122,3 @@ def open_data_set(ledger: Path | None, setting: Setting) -> DataSet:
         sidecar.close()
         backend.close()
         raise
-
-
-def _identity(fact: dict[str, Any]) -> Identity:
-    try:
-        identity = Identity(**fact)
-    except TypeError:
-        raise InvalidFile("What stands beside the ledger names no client.", "Move LEDGER-sandbox away.") from None
-    return identity

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from rpctl.domain.changes import AddPoints, Change, RedeemPoints
-from rpctl.domain.outcomes import is_refusal
+from rpctl.domain.outcomes import Refused
+from rpctl.domain.redeem_options import check_option
 from rpctl.domain.values import NEVER, When, parse_id, parse_instant, parse_points
-from rpctl.errors import CustomerExists, InvalidFile, InvalidValue, RpctlError
+from rpctl.errors import InvalidFile, InvalidValue, RpctlError
 from rpctl.sandbox.dataset import DataSet
 
 _CSV: Final = ("customer_id", "points")
@@ -40,8 +41,6 @@ def load(path: Path, data: DataSet) -> int:
         raise InvalidFile(f"{path} is not JSON: {error.msg} in line {error.lineno}.", _FORMS) from None
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError, csv.Error) as error:
         raise InvalidFile(f"{path} cannot be loaded: {type(error).__name__} {error}.", _FORMS) from None
-    except InvalidFile:
-        raise
     except RpctlError as error:
         raise InvalidFile(f"{path} cannot be loaded: {error.message}", _FORMS) from None
 
@@ -49,17 +48,22 @@ def load(path: Path, data: DataSet) -> int:
 def _load_json(text: str, data: DataSet) -> int:
     document = json.loads(text)
     both = document if isinstance(document, dict) else {"summaries": document}
-    for option in both.get("redeemOptions", ()):
-        data.backend.create_option(option)
-    summaries = both.get("summaries", ())
-    for summary in summaries:
+    options = both.get("redeemOptions", ())
+    for option in options:
+        check_option(option)
+    changes: dict[str, list[Change]] = {}
+    for summary in both.get("summaries", ()):
         customer_id = parse_id(summary["customerId"])
-        changes = list(_changes(customer_id, summary["summary"], data))
-        if changes:
-            _apply(changes, data)
-        else:
-            _create(customer_id, data)
-    return len(summaries)
+        if customer_id in changes:
+            raise InvalidValue(f"Customer {customer_id} is there twice.")
+        changes[customer_id] = list(_changes(customer_id, summary["summary"], data))
+    _apply([change for some in changes.values() for change in some], data)
+    for customer_id, some in changes.items():
+        if not some:
+            data.backend.create_customer(customer_id)
+    for option in options:
+        data.backend.create_option(option)
+    return len(changes)
 
 
 def _changes(customer_id: str, lists: dict[str, Any], data: DataSet) -> Iterable[Change]:
@@ -89,26 +93,19 @@ def _changes(customer_id: str, lists: dict[str, Any], data: DataSet) -> Iterable
 
 
 def _load_csv(text: str, data: DataSet) -> int:
-    rows = list(csv.reader(io.StringIO(text)))
-    if not rows or tuple(rows[0]) != _CSV:
-        raise InvalidFile("The CSV's header is not customer_id,points.", _FORMS)
-    _apply(
-        [AddPoints(parse_id(row[0]), data.fresh_key(), points=parse_points(row[1])) for row in rows[1:] if row], data
-    )
-    return len({row[0] for row in rows[1:] if row})
-
-
-def _create(customer_id: str, data: DataSet) -> None:
-    try:
-        data.backend.create_customer(customer_id)
-    except CustomerExists as error:
-        raise InvalidFile(f"Customer {customer_id} is there twice.", _FORMS) from error
+    header, *rows = csv.reader(io.StringIO(text))
+    if tuple(header) != _CSV:
+        raise InvalidValue(f"The header is not {','.join(_CSV)}.")
+    changes = []
+    for customer_id, points in filter(None, rows):
+        changes.append(AddPoints(parse_id(customer_id), data.fresh_key(), points=parse_points(points)))
+    _apply(changes, data)
+    return len({change.customer_id for change in changes})
 
 
 def _apply(changes: Sequence[Change], data: DataSet) -> None:
-    for change, outcome in zip(changes, data.backend.apply(changes, entries=False, all_or_nothing=True), strict=True):
-        if is_refusal(outcome):
-            why = getattr(outcome, "error", None)
-            raise InvalidFile(
-                f"The points of customer {change.customer_id} do not add up: {why.message if why else outcome}", _FORMS
-            )
+    """All of them or none."""
+    outcomes = data.backend.apply(changes, entries=False, all_or_nothing=True)
+    for change, outcome in zip(changes, outcomes, strict=True):
+        if isinstance(outcome, Refused):
+            raise InvalidValue(f"The points of customer {change.customer_id} do not add up: {outcome.error.message}")

@@ -26,6 +26,7 @@ HOST: Final = "127.0.0.1"
 _BACKLOG: Final = 1024
 _HEADERS_LIMIT: Final = 64 * 1024
 _IDLE_S: Final = 75
+_LAST_S: Final = 1
 _SILENT: Final[dict[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -42,7 +43,19 @@ class _Connection(Protocol):
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs it."""
+    """Leaves signals to whoever runs it, and ends without waiting for the next look at the clock."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._end = asyncio.Event()
+
+    def end(self) -> None:
+        """No more requests; those under way have a second."""
+        self.should_exit = True
+        self._end.set()
+
+    async def main_loop(self) -> None:
+        await self._end.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -83,23 +96,21 @@ async def _serve(
         server_header=False,
         date_header=False,
         timeout_keep_alive=_IDLE_S,
+        timeout_graceful_shutdown=_LAST_S,
         h11_max_incomplete_event_size=_HEADERS_LIMIT,
         backlog=_BACKLOG,
     )
     server = _Server(config)
     loop = asyncio.get_running_loop()
 
-    def end() -> None:
-        server.should_exit = server.force_exit = True
-
     for number in (signal.SIGTERM, signal.SIGINT):
         # A shell ignores SIGINT for what it runs in the background, and so do we then.
         if signal.getsignal(number) is not signal.SIG_IGN:
             try:
-                loop.add_signal_handler(number, end)
+                loop.add_signal_handler(number, server.end)
             except (RuntimeError, ValueError):
                 break  # not the main thread
-    announce(partial(_call, loop, end))
+    announce(partial(_call, loop, server.end))
     await server.serve(sockets=[listener])
 
 

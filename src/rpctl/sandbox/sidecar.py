@@ -18,11 +18,24 @@ from rpctl.errors import InvalidFile, LedgerBusy
 _SUFFIX: Final = "-sandbox"
 
 
+def sidecar_file(ledger: Path) -> Path:
+    """The file beside a ledger."""
+    place = ledger.resolve()
+    return place.with_name(place.name + _SUFFIX)
+
+
+def damaged(path: Path, line: int) -> InvalidFile:
+    """A line that says nothing."""
+    return InvalidFile(
+        f"{path} is damaged in line {line}.", "Move it away: what is lost are a tenant's name and ids that were sent."
+    )
+
+
 class Sidecar(Protocol):
     """Where facts are kept."""
 
-    def facts(self) -> Iterator[dict[str, Any]]:
-        """What was kept so far, in order."""
+    def facts(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """What was kept so far, in order, each with the number of its line."""
         ...
 
     def keep(self, fact: dict[str, Any]) -> None:
@@ -37,7 +50,7 @@ class Sidecar(Protocol):
 class Nowhere:
     """Beside a ledger that lasts no longer than the process."""
 
-    def facts(self) -> Iterator[dict[str, Any]]:
+    def facts(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """None."""
         return iter(())
 
@@ -52,8 +65,7 @@ class SidecarFile:
     """``LEDGER-sandbox``. Raises `LedgerBusy` where another sandbox has it, and OSError."""
 
     def __init__(self, ledger: Path) -> None:
-        place = ledger.resolve()
-        self._path = place.with_name(place.name + _SUFFIX)
+        self._path = sidecar_file(ledger)
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._file = os.fdopen(descriptor, "r+b", buffering=0)
@@ -65,8 +77,8 @@ class SidecarFile:
                 f"Another sandbox serves the ledger {ledger}.", "End that one, or name another file with --ledger."
             ) from None
 
-    def facts(self) -> Iterator[dict[str, Any]]:
-        """What was kept so far, in order. Raises `InvalidFile`."""
+    def facts(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """What was kept so far, in order, each with the number of its line. Raises `InvalidFile`."""
         self._file.seek(0)
         content = self._file.read()
         whole = content.rfind(b"\n") + 1
@@ -78,10 +90,8 @@ class SidecarFile:
             except ValueError:
                 fact = None
             if not isinstance(fact, dict):
-                raise InvalidFile(
-                    f"{self._path} is damaged in line {number}.", "Move it away: only ids that callers sent are lost."
-                )
-            yield fact
+                raise damaged(self._path, number)
+            yield number, fact
 
     def keep(self, fact: dict[str, Any]) -> None:
         """One more fact, out of this process when the call returns."""

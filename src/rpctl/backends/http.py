@@ -300,7 +300,7 @@ class Readable:
         try:
             return next(filter(None, self._chunks), b"")
         except httpx.DecodingError:
-            raise AnswerInvalid(f"T{_NOT_UNPACKED.format(self._told)[1:]}.").of_request(self._told) from None
+            raise AnswerInvalid(f"{_sentence(_NOT_UNPACKED.format(self._told))}.").of_request(self._told) from None
         except httpx.HTTPError as error:
             raise ServiceUnavailable(f"The connection broke in the middle of {self._told}.").of_request(
                 self._told
@@ -346,7 +346,7 @@ def _told(lost: _Lost, told: str, base_url: str, *, safe: bool) -> RpctlError | 
     elif isinstance(error, httpx.DecodingError):
         kind, why = AnswerInvalid, _NOT_UNPACKED.format(told)
     if safe or not lost.is_own:
-        return kind(f"{why[0].upper()}{why[1:]}.").of_request(told)
+        return kind(f"{_sentence(why)}.").of_request(told)
     return Unsettled(why, answered=False)
 
 
@@ -389,6 +389,10 @@ def _read(response: httpx.Response, limit: int, told: str) -> bytes:
                 told, response.status_code
             )
     return b"".join(pieces)
+
+
+def _sentence(why: str) -> str:
+    return f"T{why[1:]}" if why.startswith("the ") else why  # a host's name stays as it is
 
 
 def _refuse_layers(response: httpx.Response) -> None:

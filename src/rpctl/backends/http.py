@@ -193,7 +193,7 @@ class Http:
         except httpx.InvalidURL as error:
             raise InvalidValue(f"{method} cannot be sent to this path: {error}.", "Check the id or path.") from None
         wanted = urlsplit(self.base_url).path + path.partition("?")[0]
-        if request.url.raw_path.partition(b"?")[0] != wanted.encode("ascii"):  # never another path than was meant
+        if request.url.raw_path.partition(b"?")[0] != wanted.encode():  # never another path than was meant
             raise InvalidValue(f"{path} cannot be sent as it is.", "Check the id: it would name another path.")
         return request
 

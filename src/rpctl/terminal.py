@@ -207,11 +207,11 @@ class Terminal:
     def ask_secret(self, question: str) -> str:
         """The same for what nobody may see on the screen: typed without echo, returned as it is."""
         self._end_progress()
-        self._err(clean(question) + " ")
-        self.stderr.flush()
         if self.stdin is None:
             return ""
-        with _echo_off(self.stdin):
+        with _echo_off(self.stdin):  # first of all, for what is typed until then is thrown away
+            self._err(clean(question) + " ")
+            self.stderr.flush()
             line = self.stdin.readline()
         self._err("\n")
         return line.rstrip("\r\n")

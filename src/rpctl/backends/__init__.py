@@ -34,6 +34,13 @@ class Connection(NamedTuple):
     credentials: Credentials
     tenant: str
 
+    @property
+    def target(self) -> str:
+        """See `Service`."""
+        from rpctl.backends.port import target_of
+
+        return target_of(self.http.base_url, self.tenant)
+
 
 BACKENDS = ("ledger", "emporix")
 """The names a profile may use."""

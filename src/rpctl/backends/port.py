@@ -196,12 +196,17 @@ class Unsettled(Exception):
         self.answered = answered
 
 
+def target_of(url: str, tenant: str) -> str:
+    """Which books these are, the same on every machine: what keys and markers are good for."""
+    return f"{url} {tenant}"
+
+
 class Service(Backend, Protocol):
     """A backend that promises nothing about a request that is sent twice. A method that changes something may raise
     `Unsettled` besides what it names."""
 
     target: str
-    """Which books these are, the same on every machine: what keys and markers are good for."""
+    """See `target_of`."""
 
     def send(self, sending: Sending) -> None:
         """Sends a change of points once (operations 3, 6, 7). Returns after the documented success. Raises

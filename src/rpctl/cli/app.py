@@ -43,6 +43,7 @@ NOUNS: Final[Mapping[str, tuple[str, str]]] = {
 """Each noun: its module in this package, and its line of help."""
 
 ALONE: Final[Mapping[str, tuple[str, str]]] = {
+    "doctor": ("doctor", "Check the profile, credentials, the service, the journal and the ledger."),
     "api": ("api", "Send a request as it is, with the profile's credentials."),
     "help": ("help", "Explain a topic, or show the help of a command."),
     "commands": ("commands", "List all commands; as JSON with their arguments and options."),

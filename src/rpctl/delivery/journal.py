@@ -115,6 +115,12 @@ class Journal:
         with self._translated():
             return [_delivery(row) for row in self._connection().execute(sql, (self.target, customer_id))]
 
+    def all_unsettled(self) -> list[Delivery]:
+        """Everybody's, in the order of sending."""
+        sql = f"{_SELECT} AND state IN ('sending', 'unknown') ORDER BY sent_at, key"
+        with self._translated():
+            return [_delivery(row) for row in self._connection().execute(sql, (self.target,))]
+
     def write(self, delivery: Delivery) -> None:
         """Writes the row, durably, in place of what the key had."""
         sending = delivery.sending

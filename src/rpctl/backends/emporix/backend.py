@@ -12,13 +12,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
-from rpctl.backends.port import Tombstone, Unsettled, tombstone_of
+from rpctl.backends.emporix.problems import error_of, is_absent, is_failure
+from rpctl.backends.port import Tombstone, Unsettled, target_of, tombstone_of
 from rpctl.errors import (
     AnswerInvalid,
     CustomerExists,
     CustomerNotFound,
     InvalidValue,
     OptionNotFound,
+    RpctlError,
     StaleVersion,
 )
 
@@ -36,10 +38,9 @@ ROOT: Final = "/reward-points"
 _OK: Final = 200
 _CREATED: Final = 201
 _NO_CONTENT: Final = 204
-_BAD_REQUEST: Final = 400
 _NOT_FOUND: Final = 404
+_BAD_REQUEST: Final = 400
 _CONFLICT: Final = 409
-_RETRYABLE: Final = frozenset({500, 503})  # the service itself says that it failed; a gateway speaks for nobody
 
 
 def segment(text: str) -> str:
@@ -60,7 +61,7 @@ class EmporixBackend:
         self._credentials = credentials
         self._tenant = tenant
         self.writing = writing
-        self.target = f"{http.base_url} {tenant}"
+        self.target = target_of(http.base_url, tenant)
 
     # -- points ----------------------------------------------------------------------------------------
 
@@ -72,10 +73,7 @@ class EmporixBackend:
         params = {"siteCode": sending.site_code} if sending.site_code else None
         if sending.kind == "create":
             body: dict[str, Any] = {"customerId": sending.customer_id, "startPoints": body_of(sending)}
-            answer = self._write("POST", path, body, params)
-            if answer.status == _CONFLICT:
-                raise CustomerExists(f"Customer {sending.customer_id} exists.", customerId=sending.customer_id)
-            clear(answer, _OK)
+            self._create(sending.customer_id, self._write("POST", path, body, params))
         elif sending.kind == "add":
             clear(self._write("POST", f"{path}/addPoints", body_of(sending), params), _CREATED)
         else:
@@ -84,8 +82,8 @@ class EmporixBackend:
     def active_points(self, customer_id: str) -> int:
         """See the port: operation 2. It documents no 404; the summary tells whether the customer is there."""
         answer = self._read(f"{ROOT}/customer/{segment(customer_id)}")
-        if answer.status == _NOT_FOUND:
-            raise _unknown(customer_id)
+        if is_absent(answer):
+            raise _unknown(customer_id, answer)
         if answer.status == _BAD_REQUEST:
             return self.summary(customer_id).active_points
         return number_of(succeeded(answer, _OK))
@@ -96,8 +94,8 @@ class EmporixBackend:
         from rpctl.backends.emporix.translate import summary_of
 
         answer = self._read(f"{ROOT}/customer/{segment(customer_id)}/summary")
-        if answer.status == _NOT_FOUND:
-            raise _unknown(customer_id)
+        if is_absent(answer):
+            raise _unknown(customer_id, answer)
         return summary_of(parsed(wire.SUMMARY.validate_json, answer))
 
     def summaries(self, limit: int | None = None) -> Iterator[Summary]:
@@ -130,17 +128,22 @@ class EmporixBackend:
 
     def create_customer(self, customer_id: str) -> None:
         """See the port: operation 3."""
-        answer = self._write("POST", f"{ROOT}/customer/{segment(customer_id)}", {"customerId": customer_id})
+        self._create(
+            customer_id, self._write("POST", f"{ROOT}/customer/{segment(customer_id)}", {"customerId": customer_id})
+        )
+
+    @staticmethod
+    def _create(customer_id: str, answer: Answer) -> None:
         if answer.status == _CONFLICT:
-            raise CustomerExists(f"Customer {customer_id} exists.", customerId=customer_id)
+            raise _of(answer, CustomerExists(f"Customer {customer_id} exists.", customerId=customer_id))
         clear(answer, _OK)
 
     def delete_customer(self, customer_id: str) -> Tombstone:
         """See the port: operation 4. What is lost is read before."""
         before = self.summary(customer_id)
         answer = self._write("DELETE", f"{ROOT}/customer/{segment(customer_id)}")
-        if answer.status == _NOT_FOUND:
-            raise _unknown(customer_id)
+        if is_absent(answer):
+            raise _unknown(customer_id, answer)
         clear(answer, _OK)
         return tombstone_of(before)
 
@@ -181,9 +184,10 @@ class EmporixBackend:
         body |= {"id": option_id, "metadata": metadata}
         answer = self._write("PUT", f"{self._options_path()}/{segment(option_id)}", body)
         if answer.status == _CONFLICT:
-            raise StaleVersion(f"Redeem option {option_id} has changed since version {version}.", sentVersion=version)
-        if answer.status == _NOT_FOUND:
-            raise OptionNotFound(f"There is no redeem option {option_id}.")
+            told = f"Redeem option {option_id} has changed since version {version}."
+            raise _of(answer, StaleVersion(told, sentVersion=version))
+        if is_absent(answer):
+            raise _of(answer, OptionNotFound(f"There is no redeem option {option_id}."))
         clear(answer, _OK)
         for option in self.options():
             if option.id == option_id:
@@ -193,8 +197,8 @@ class EmporixBackend:
     def delete_option(self, option_id: str) -> None:
         """See the port: operation 14."""
         answer = self._write("DELETE", f"{self._options_path()}/{segment(option_id)}")
-        if answer.status == _NOT_FOUND:
-            raise OptionNotFound(f"There is no redeem option {option_id}.")
+        if is_absent(answer):
+            raise _of(answer, OptionNotFound(f"There is no redeem option {option_id}."))
         clear(answer, _NO_CONTENT, _OK)
 
     def _options_path(self) -> str:
@@ -235,7 +239,7 @@ class EmporixBackend:
         from rpctl.auth.credentials import SITE
 
         answer = self._http.request("GET", self._mixin_path(site_code), auth=self._credentials.service([SITE]))
-        if answer.status == _NOT_FOUND:
+        if is_absent(answer):
             return None, answer
         mixin = _loaded(succeeded(answer, _OK))
         return mixin, answer
@@ -261,9 +265,7 @@ class EmporixBackend:
         """One request that is not repeated. Raises `Unsettled` where the service failed."""
         answer = self._http.request(method, path, auth=self._auth(), params=params, json=body, safe=False)
         if answer.status >= 500:
-            raise Unsettled(
-                f"the service answered {answer.request} with {answer.status}", answered=answer.status in _RETRYABLE
-            )
+            raise Unsettled(f"the service answered {answer.request} with {answer.status}", answered=is_failure(answer))
         return answer
 
 
@@ -275,8 +277,13 @@ def number_of(answer: Answer) -> int:
     return int(text)
 
 
-def _unknown(customer_id: str) -> CustomerNotFound:
-    return CustomerNotFound(f"There is no customer {customer_id}.", customerId=customer_id)
+def _of(answer: Answer, error: RpctlError) -> RpctlError:
+    return error.of_request(answer.request, answer.status)
+
+
+def _unknown(customer_id: str, answer: Answer) -> RpctlError:
+    told = f"There is no customer {customer_id}."
+    return _of(answer, CustomerNotFound(told, customerId=customer_id))
 
 
 def succeeded(answer: Answer, *statuses: int) -> Answer:
@@ -285,24 +292,21 @@ def succeeded(answer: Answer, *statuses: int) -> Answer:
         return answer
     if 200 <= answer.status < 300:
         raise _invalid(answer, f"the documented status {statuses[0]}")
-    from rpctl.backends.emporix.problems import error_of
-
     raise error_of(answer)
 
 
 def clear(answer: Answer, *statuses: int) -> Answer:
     """A change's answer that says plainly that it is in. Another success, or a page in the service's place, says
     nothing: raises `Unsettled`; an error is an error."""
-    is_page = "html" in (answer.headers.get("Content-Type") or "").lower()
+    is_page = "html" in (answer.headers.get("Content-Type") or "").lower() or answer.body.lstrip()[:1] == b"<"
     if 200 <= answer.status < 300 and (answer.status not in statuses or is_page):
         raise Unsettled(f"{answer.request} was answered with {answer.status}, which says nothing", answered=False)
     return succeeded(answer, *statuses)
 
 
 def _invalid(answer: Answer, wanted: str) -> AnswerInvalid:
-    error = AnswerInvalid(f"What answers {answer.request} is not the service: {wanted} was expected.")
-    error.of_request(answer.request, answer.status)
-    return error
+    told = f"What answers {answer.request} is not the service: {wanted} was expected."
+    return AnswerInvalid(told).of_request(answer.request, answer.status)
 
 
 def parsed(parse: Callable[[bytes], T], answer: Answer) -> T:
@@ -327,16 +331,15 @@ def _validated(parse: Callable[[Any], T], document: Any, answer: Answer) -> T:
 def _not_as_documented(error: Any, answer: Answer) -> AnswerInvalid:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(map(str, first["loc"]))
-    invalid = AnswerInvalid(
-        f"The answer to {answer.request} is not as documented: {f'{where}: ' if where else ''}{first['msg']}."
-    )
-    invalid.of_request(answer.request, answer.status)
-    return invalid
+    told = f"The answer to {answer.request} is not as documented: {f'{where}: ' if where else ''}{first['msg']}."
+    return AnswerInvalid(told).of_request(answer.request, answer.status)
 
 
 def _elements(readable: Readable, answer: Answer) -> Iterator[Any]:
     import ijson
 
+    if not readable.begins_with(b"["):  # of anything else there would simply be nothing
+        raise _invalid(answer, "a list")
     try:
         yield from ijson.items(readable, "item", use_float=True)
     except (ijson.JSONError, UnicodeDecodeError):

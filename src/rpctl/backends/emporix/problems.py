@@ -61,6 +61,23 @@ class Problem:
         return [scope.strip() for scope in match[1].split(",") if scope.strip()] if match else []
 
 
+def is_absent(answer: Answer) -> bool:
+    """Whether the service itself says that what was asked for is not there (404 with a message).
+
+    A gateway's 404, or the framework's for a path that it does not have, tells of a wrong address and nothing of
+    customers: who took it for their absence would send again what is in already.
+    """
+    found = Problem(answer.body).document
+    return answer.status == 404 and bool(_texts(found, "message")) and not {"fault", "path", "timestamp"} & set(found)
+
+
+def is_failure(answer: Answer) -> bool:
+    """Whether the service itself says that it failed (500 or 503 in its own words), and so is done with it; a gateway's
+    page or fault speaks for nobody."""
+    found = Problem(answer.body).document
+    return answer.status in (500, 503) and bool(found) and "fault" not in found
+
+
 def error_of(answer: Answer) -> RpctlError:
     """The error of an answer that is not the documented success."""
     problem = Problem(answer.body)

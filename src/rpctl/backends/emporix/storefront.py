@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rpctl.backends.emporix.backend import ROOT, clear, number_of, parsed, succeeded
+from rpctl.backends.emporix.problems import Problem, is_absent
 from rpctl.backends.port import Unsettled
 from rpctl.domain.points import Summary
 from rpctl.errors import OptionNotFound
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from rpctl.auth.credentials import Credentials
     from rpctl.backends.http import Answer, Http
 
-_NOT_FOUND: Final = 404
 _PATH: Final = f"{ROOT}/public/customer"
 
 
@@ -23,12 +23,11 @@ class Storefront:
     def __init__(self, http: Http, credentials: Credentials) -> None:
         self._http = http
         self._credentials = credentials
-        self.target = http.base_url
 
     def active_points(self) -> int:
         """My points (operation 8); the service answers 404 to one who never had any: 0."""
         answer = self._read(_PATH)
-        return 0 if answer.status == _NOT_FOUND else number_of(succeeded(answer, 200))
+        return 0 if is_absent(answer) else number_of(succeeded(answer, 200))
 
     def summary(self) -> Summary:
         """My summary (operation 9); the service answers 404 to one who never had points: an empty one."""
@@ -36,7 +35,7 @@ class Storefront:
         from rpctl.backends.emporix.translate import summary_of
 
         answer = self._read(f"{_PATH}/summary")
-        if answer.status == _NOT_FOUND:
+        if is_absent(answer):
             return Summary("", 0)
         return summary_of(parsed(wire.SUMMARY.validate_json, answer))
 
@@ -54,8 +53,9 @@ class Storefront:
         )  # fmt: skip
         if answer.status >= 500:
             raise Unsettled(f"the service answered {answer.request} with {answer.status}", answered=False)
-        if answer.status == _NOT_FOUND:
-            raise OptionNotFound(f"There is no redeem option {option_id}.").of_request(answer.request, answer.status)
+        if is_absent(answer):  # the option, or points of this customer: the service tells which
+            said = Problem(answer.body).message
+            raise OptionNotFound(f"Redeem option {option_id} cannot be had: {said}").of_request(answer.request, 404)
         clear(answer, 200)
         try:
             return parsed(wire.COUPON_CODE.validate_json, answer).code

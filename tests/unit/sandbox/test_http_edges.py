@@ -62,6 +62,12 @@ def test_json_that_is_no_object_is_a_problem(body: object, api: Running) -> None
     assert api.points("POST", "/customer/C1/addPoints", content).json["detail"] == "Failed to read request"
 
 
+def test_a_body_that_is_missing_is_a_problem_and_not_one_of_its_type(api: Running) -> None:
+    answer = api.points("POST", "/customer/C1/addPoints")
+
+    assert (answer.status, answer.json["detail"]) == (400, "Failed to read request")
+
+
 @pytest.mark.parametrize("media_type", ["", "text/plain", "application/x-www-form-urlencoded"])
 def test_only_json_is_read(media_type: str, api: Running) -> None:
     answer = api.points("POST", "/customer/C1/addPoints", b'{"points":1}', media_type=media_type)

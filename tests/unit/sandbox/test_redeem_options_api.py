@@ -125,6 +125,7 @@ def test_only_an_employee_deletes_and_twice_is_no_harm(api: Running) -> None:
         ({"name": None}, "name"),
         ({"name": 5}, "name"),
         ({"type": 7}, "type"),
+        ({"type": None}, "type"),
         ({"points": None}, "points"),
         ({"points": "90"}, "points"),
         ({"points": 0}, "points"),

@@ -22,7 +22,7 @@ _LONGEST_S: Final = 10**9
 def token(service: Service, request: Request) -> Answer:
     """``POST /oauth/token``: a service token for the client's id and secret, with those of the scopes asked for that
     the client has, or with all."""
-    if request.media_type != _FORM:
+    if request.media_type != _FORM and (request.body or request.media_type):
         raise Refusal(problem(request.path, f"Content-Type '{request.media_type}' is not supported.", 415))
     form = parse_qs(request.body.decode("latin-1"), keep_blank_values=True, encoding="utf-8")
     sent = {name: values[0] for name, values in form.items()}

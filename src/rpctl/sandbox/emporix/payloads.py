@@ -32,8 +32,8 @@ class Entry(NamedTuple):
 
 
 def json_body(request: Request) -> Any:
-    """The body's JSON value. Raises `Refusal`: 415 for another type, 400 for what is no JSON."""
-    if request.media_type != JSON_TYPE:
+    """The body's JSON value. Raises `Refusal`: 415 for another type, 400 for what is no JSON or is not there."""
+    if request.media_type != JSON_TYPE and (request.body or request.media_type):
         raise Refusal(problem(request.path, f"Content-Type '{request.media_type}' is not supported.", 415))
     try:
         return json.loads(request.body.decode(), parse_constant=_no_number)
@@ -165,8 +165,10 @@ def site_code(request: Request) -> str:
 
 def checked_site(code: str) -> str:
     """A site code that may be one. Raises `Refusal`."""
-    if len(code) not in _SITE_LENGTHS or not code.isprintable():
+    if len(code) not in _SITE_LENGTHS:
         raise Refusal(invalid([Violation("siteCode", "size must be between 3 and 16")]))
+    if not code.isprintable():
+        raise Refusal(invalid([Violation("siteCode", "must not contain control characters")]))
     return code
 
 

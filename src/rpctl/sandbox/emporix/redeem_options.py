@@ -61,6 +61,8 @@ def _option(request: Request) -> dict[str, Any]:
     body = json_object(request)
     fields = Fields(body)
     fields.name("id")
+    if body.get("type") is None:  # which a ledger would fill in
+        fields.wrong("type", "must not be null")
     metadata = body.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         fields.wrong("metadata", "must be an object")

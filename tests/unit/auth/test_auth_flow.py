@@ -360,8 +360,13 @@ def test_where_nothing_can_be_written_everything_goes_on(
     assert len(service.forms) == 2
 
 
-def test_threads_ask_for_one_token(make: Make, service: Service) -> None:
-    credentials = make(RPCTL_CLIENT_SECRET=SECRET)
+@pytest.mark.parametrize("has_cache", [True, False])
+def test_threads_ask_for_one_token(
+    account: Account, clock: Clock, folders: Folders, service: Service, has_cache: bool
+) -> None:
+    service.delay_s = 0.1
+    environ = {"RPCTL_KEYRING": "off", "RPCTL_CLIENT_SECRET": SECRET}
+    credentials = Credentials(account, environ, folders if has_cache else Folders(None, None), clock)
     threads = [threading.Thread(target=get, args=(credentials,)) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -380,18 +385,26 @@ url, folder = sys.argv[1:]
 environ = {"RPCTL_KEYRING": "off", "RPCTL_CLIENT_SECRET": "%s"}
 now = lambda: time.time_ns() // 1_000_000
 credentials = Credentials(Account(url, "acme", "kLm3"), environ, Folders(None, Path(folder)), now)
+print("ready", flush=True)
 sys.stdin.read(1)
 print(httpx.get(url + "/points", auth=credentials.service([VIEW]), trust_env=False, verify=False).status_code)
 """
 
 
 def test_processes_ask_for_one_token(service: Service, tmp_path: Path) -> None:
+    service.delay_s = 0.3
     command = [sys.executable, "-c", _ASK % SECRET, service.url, str(tmp_path)]
     asking = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    for process in asking:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
 
-    outs = [process.communicate("\n", timeout=60)[0] for process in asking]
+    for process in asking:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
 
-    assert outs == ["200\n"] * 4
+    assert [process.communicate(timeout=60)[0] for process in asking] == ["200\n"] * 4
     assert len(service.forms) == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
@@ -23,7 +24,8 @@ class Asked(NamedTuple):
 class Service:
     """Gives out ``token-1``, ``token-2`` ... and answers everything else with 200, or 401 for a token in ``refused``.
 
-    ``answers`` are given in turn to requests for a token, in place of its own: status and body.
+    ``answers`` are given in turn to requests for a token, in place of its own: status and body. It thinks for
+    ``delay_s`` about each.
     """
 
     def __init__(self) -> None:
@@ -31,6 +33,7 @@ class Service:
         self.refused: set[str] = set()
         self.answers: list[tuple[int, bytes]] = []
         self.life_s = 14_399
+        self.delay_s = 0.0
         self.secret = SECRET
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -54,6 +57,7 @@ class Service:
         if asked.path != "/oauth/token":
             token = (asked.authorization or "").removeprefix("Bearer ")
             return (401, b'{"fault": {}}') if not token or token in self.refused else (200, b"2000")
+        time.sleep(self.delay_s)
         if self.answers:
             return self.answers.pop(0)
         if asked.form.get("client_secret") != self.secret:

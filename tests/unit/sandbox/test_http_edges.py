@@ -6,6 +6,7 @@ import socket
 from http.client import HTTPConnection
 
 import pytest
+
 from sandbox_client import Running
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from sandbox_client import MANAGE, VIEW, Running, running
 
 NOON = "2026-03-01T12:00:00.000Z"

@@ -10,7 +10,7 @@ __rpctl_command() {
     takes='-o --output --fields --profile --ledger'
     case $1 in
     '')
-        below='points customer options program imports ledger profile config help commands completion'
+        below='points customer me options program imports ledger auth profile config doctor api help commands completion sandbox'
         ;;
     'points')
         below='add redeem balance summary history explain reverse import'
@@ -63,6 +63,13 @@ __rpctl_command() {
         ;;
     'customer delete')
         takes+=' --confirm'
+        arguments='nothing'
+        ;;
+    'me')
+        below='balance summary redeem'
+        ;;
+    'me redeem')
+        takes+=' --site'
         arguments='nothing'
         ;;
     'options')
@@ -123,12 +130,26 @@ __rpctl_command() {
         switches+=' -y --yes'
         arguments='files'
         ;;
+    'auth')
+        below='login status logout token'
+        ;;
+    'auth login')
+        switches+=' --secret-stdin --customer --employee --token-stdin --no-verify -y --yes'
+        takes+=' --secret-file'
+        ;;
+    'auth logout')
+        switches+=' --customer --employee'
+        ;;
+    'auth token')
+        switches+=' --customer'
+        takes+=' --scope'
+        ;;
     'profile')
         below='create list show use delete'
         ;;
     'profile create')
         switches+=' --production --read-only'
-        takes+=' --backend --site --time-zone'
+        takes+=' --backend --url --tenant --client-id --site --time-zone'
         arguments='nothing'
         ;;
     'profile show')
@@ -147,14 +168,22 @@ __rpctl_command() {
     'config show')
         switches+=' --sources'
         ;;
+    'api')
+        switches+=' --customer'
+        takes+=' --input --scope'
+        arguments='words:GET,POST,PUT,PATCH,DELETE nothing'
+        ;;
     'help')
-        below='exit-codes environment formats csv keys values points customer options program imports ledger profile config help commands completion'
+        below='exit-codes environment formats csv keys values points customer me options program imports ledger auth profile config doctor api help commands completion sandbox'
         ;;
     'help points')
         below='add redeem balance summary history explain reverse import'
         ;;
     'help customer')
         below='create show list delete'
+        ;;
+    'help me')
+        below='balance summary redeem'
         ;;
     'help options')
         below='list show create update delete'
@@ -168,6 +197,9 @@ __rpctl_command() {
     'help ledger')
         below='info verify backup restore export'
         ;;
+    'help auth')
+        below='login status logout token'
+        ;;
     'help profile')
         below='create list show use delete'
         ;;
@@ -176,6 +208,9 @@ __rpctl_command() {
         ;;
     'completion')
         arguments='words:bash,zsh,fish'
+        ;;
+    'sandbox')
+        takes+=' --port --load --clock --latency --fail-rate --lose-answer-rate --rate-limit --drop-marker --seed --token-lifetime'
         ;;
     esac
 }
@@ -186,10 +221,10 @@ __rpctl_value() {
     case "$1 $2" in
     *' -o' | *' --output') offer=words list='table tsv csv json jsonl' ;;
     *' --profile') offer=profiles ;;
-    *' --ledger' | 'points import --rejects' | 'options create --from' | 'options update --from' | 'imports resume --rejects') offer=files ;;
+    *' --ledger' | 'points import --rejects' | 'options create --from' | 'options update --from' | 'imports resume --rejects' | 'auth login --secret-file' | 'api --input' | 'sandbox --load') offer=files ;;
     'points history --type') offer=words list='added redeemed expired backdated unexplained' ;;
     'points import --map' | 'points import --set') offer=pairs list='customer_id= points= order_value= operation= reference_id= description= reason= valid_until= created_at= site_code= key=' ;;
-    'profile create --backend') offer=words list='ledger' ;;
+    'profile create --backend') offer=words list='ledger emporix' ;;
     esac
 }
 

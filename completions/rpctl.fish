@@ -43,6 +43,8 @@ function __rpctl_takes
             printf '%s\n' --limit --search
         case 'customer delete'
             printf '%s\n' --confirm
+        case 'me redeem'
+            printf '%s\n' --site
         case 'options create'
             printf '%s\n' --name --points --description --percent --amount --currency --max-redemptions --max-redemptions-per-customer --valid-from --valid-until --min-order --from
         case 'options update'
@@ -55,8 +57,16 @@ function __rpctl_takes
             printf '%s\n' --max-errors --rejects
         case 'imports prune'
             printf '%s\n' --older-than
+        case 'auth login'
+            printf '%s\n' --secret-file
+        case 'auth token'
+            printf '%s\n' --scope
         case 'profile create'
-            printf '%s\n' --backend --site --time-zone
+            printf '%s\n' --backend --url --tenant --client-id --site --time-zone
+        case 'api'
+            printf '%s\n' --input --scope
+        case 'sandbox'
+            printf '%s\n' --port --load --clock --latency --fail-rate --lose-answer-rate --rate-limit --drop-marker --seed --token-lifetime
     end
 end
 
@@ -78,7 +88,7 @@ function __rpctl_scan
             set options
         else if set -q options[1]; and string match -qr '^-.' -- $token
             contains -- $token (__rpctl_takes "$path"); and set value next
-        else if contains -- "$path" '' 'points' 'customer' 'options' 'program' 'imports' 'ledger' 'profile' 'config' 'help' 'help points' 'help customer' 'help options' 'help program' 'help imports' 'help ledger' 'help profile' 'help config'
+        else if contains -- "$path" '' 'points' 'customer' 'me' 'options' 'program' 'imports' 'ledger' 'auth' 'profile' 'config' 'help' 'help points' 'help customer' 'help me' 'help options' 'help program' 'help imports' 'help ledger' 'help auth' 'help profile' 'help config'
             set -a path $token
         else
             set count (math $count + 1)
@@ -114,15 +124,20 @@ complete -c rpctl -l help -d 'Show help, examples first, and end'
 
 complete -c rpctl -n '__rpctl_at \'\'' -a points -d 'Add, redeem, show, reverse and import points'
 complete -c rpctl -n '__rpctl_at \'\'' -a customer -d 'Create, show, list and delete customers'
+complete -c rpctl -n '__rpctl_at \'\'' -a me -d 'The signed-in customer: balance, summary, coupons for points'
 complete -c rpctl -n '__rpctl_at \'\'' -a options -d 'Redeem options: what points can be exchanged for'
 complete -c rpctl -n '__rpctl_at \'\'' -a program -d 'How orders become points, and how long they live'
 complete -c rpctl -n '__rpctl_at \'\'' -a imports -d 'Earlier import runs: show, resume, undo, prune'
 complete -c rpctl -n '__rpctl_at \'\'' -a ledger -d 'The local ledger file: verify, back up, restore, export'
+complete -c rpctl -n '__rpctl_at \'\'' -a auth -d 'Log in to a service; who one is there, and where that comes from'
 complete -c rpctl -n '__rpctl_at \'\'' -a profile -d 'Named settings'
 complete -c rpctl -n '__rpctl_at \'\'' -a config -d 'What is in force, and who decided'
+complete -c rpctl -n '__rpctl_at \'\'' -a doctor -d 'Check the profile, credentials, the service, the journal, the ledger and shell completion'
+complete -c rpctl -n '__rpctl_at \'\'' -a api -d 'Send a request as it is, with the profile\'s credentials, and print what the service answers'
 complete -c rpctl -n '__rpctl_at \'\'' -a help -d 'Explain a topic, or show the help of a command'
 complete -c rpctl -n '__rpctl_at \'\'' -a commands -d 'List all commands; as JSON with their arguments and options'
 complete -c rpctl -n '__rpctl_at \'\'' -a completion -d 'Print the completion script for bash, zsh or fish'
+complete -c rpctl -n '__rpctl_at \'\'' -a sandbox -d 'Serve the documented API on loopback, to try things out'
 
 complete -c rpctl -n '__rpctl_at \'points\'' -a add -d 'Add points to a customer'
 complete -c rpctl -n '__rpctl_at \'points\'' -a redeem -d 'Redeem a customer\'s points, or exchange them for a coupon'
@@ -200,6 +215,14 @@ complete -c rpctl -n '__rpctl_at \'customer list\'' -l limit -x -d 'At most so m
 complete -c rpctl -n '__rpctl_at \'customer list\'' -l search -x -d 'Only ids that contain this'
 
 complete -c rpctl -n '__rpctl_at \'customer delete\'' -l confirm -x -d 'The id once more, in place of being asked'
+
+complete -c rpctl -n '__rpctl_at \'me\'' -a balance -d 'Show how many points the signed-in customer can redeem'
+complete -c rpctl -n '__rpctl_at \'me\'' -a summary -d 'Show the signed-in customer\'s added and redeemed points'
+complete -c rpctl -n '__rpctl_at \'me\'' -a redeem -d 'Exchange the signed-in customer\'s points for a coupon'
+
+
+
+complete -c rpctl -n '__rpctl_at \'me redeem\'' -l site -x -d 'The site whose program applies'
 
 complete -c rpctl -n '__rpctl_at \'options\'' -a list -d 'List the redeem options'
 complete -c rpctl -n '__rpctl_at \'options\'' -a show -d 'Show one redeem option, whole'
@@ -286,13 +309,36 @@ complete -c rpctl -n '__rpctl_at \'ledger restore\'' -s y -l yes -d 'Do not ask'
 complete -c rpctl -n '__rpctl_at \'ledger restore\' 0 0' -F
 
 
+complete -c rpctl -n '__rpctl_at \'auth\'' -a login -d 'Store the client secret of the profile in the system\'s keyring, once the service has accepted it'
+complete -c rpctl -n '__rpctl_at \'auth\'' -a status -d 'Show who one is at the profile\'s service, where that comes from, and until when tokens hold'
+complete -c rpctl -n '__rpctl_at \'auth\'' -a logout -d 'Remove what `rpctl auth login` stored for the profile\'s account, and its cached tokens'
+complete -c rpctl -n '__rpctl_at \'auth\'' -a token -d 'Print an access token, for a script that makes requests of its own'
+
+complete -c rpctl -n '__rpctl_at \'auth login\'' -l secret-stdin -d 'Read the secret from standard input'
+complete -c rpctl -n '__rpctl_at \'auth login\'' -l secret-file -r -F -d 'Read the secret from this file'
+complete -c rpctl -n '__rpctl_at \'auth login\'' -l customer -d 'The customer\'s token, for storefront requests'
+complete -c rpctl -n '__rpctl_at \'auth login\'' -l employee -d 'A ready employee or service token, used in place of the client secret'
+complete -c rpctl -n '__rpctl_at \'auth login\'' -l token-stdin -d 'Read the token from standard input'
+complete -c rpctl -n '__rpctl_at \'auth login\'' -l no-verify -d 'Do not ask the service for a token'
+complete -c rpctl -n '__rpctl_at \'auth login\'' -s y -l yes -d 'Where there is no keyring, store it in a file without asking'
+
+
+complete -c rpctl -n '__rpctl_at \'auth logout\'' -l customer -d 'The customer\'s token, for storefront requests'
+complete -c rpctl -n '__rpctl_at \'auth logout\'' -l employee -d 'A ready employee or service token, used in place of the client secret'
+
+complete -c rpctl -n '__rpctl_at \'auth token\'' -l scope -x -d 'By default rewardspoints.rewardpoints_view; may be repeated'
+complete -c rpctl -n '__rpctl_at \'auth token\'' -l customer -d 'The customer\'s token, for storefront requests'
+
 complete -c rpctl -n '__rpctl_at \'profile\'' -a create -d 'Create a profile: named settings with a ledger file of their own'
 complete -c rpctl -n '__rpctl_at \'profile\'' -a list -d 'List the profiles'
 complete -c rpctl -n '__rpctl_at \'profile\'' -a show -d 'Show a profile'
 complete -c rpctl -n '__rpctl_at \'profile\'' -a use -d 'Make a profile the one that holds by default'
 complete -c rpctl -n '__rpctl_at \'profile\'' -a delete -d 'Delete a profile; its ledger file stays where it is'
 
-complete -c rpctl -n '__rpctl_at \'profile create\'' -l backend -x -a 'ledger' -d 'ledger: a local SQLite file'
+complete -c rpctl -n '__rpctl_at \'profile create\'' -l backend -x -a 'ledger emporix' -d 'ledger: a local SQLite file. emporix: the service'
+complete -c rpctl -n '__rpctl_at \'profile create\'' -l url -x -d 'Where the service is; by default https://api.emporix.io'
+complete -c rpctl -n '__rpctl_at \'profile create\'' -l tenant -x -d 'The tenant at the service'
+complete -c rpctl -n '__rpctl_at \'profile create\'' -l client-id -x -d 'The client id of the API key; `rpctl auth login` takes its secret'
 complete -c rpctl -n '__rpctl_at \'profile create\'' -l site -x -d 'The site whose program applies'
 complete -c rpctl -n '__rpctl_at \'profile create\'' -l time-zone -x -d 'Of dates without one, such as Europe/Berlin; by default UTC'
 complete -c rpctl -n '__rpctl_at \'profile create\'' -l production -d 'Questions say that this is the real thing'
@@ -312,6 +358,12 @@ complete -c rpctl -n '__rpctl_at \'config\'' -a path -d 'Print where the configu
 complete -c rpctl -n '__rpctl_at \'config show\'' -l sources -d 'Tell who decided each one'
 
 
+
+complete -c rpctl -n '__rpctl_at \'api\'' -l input -r -F -d 'The JSON body: a file, or - for standard input'
+complete -c rpctl -n '__rpctl_at \'api\'' -l scope -x -d 'A scope to ask for in place of the usual; repeatable'
+complete -c rpctl -n '__rpctl_at \'api\'' -l customer -d 'With the customer\'s token'
+complete -c rpctl -n '__rpctl_at \'api\' 0 0' -a 'GET POST PUT PATCH DELETE'
+
 complete -c rpctl -n '__rpctl_at \'help\'' -a exit-codes -d 'How rpctl commands end, and what to do then'
 complete -c rpctl -n '__rpctl_at \'help\'' -a environment -d 'The environment variables that rpctl reads'
 complete -c rpctl -n '__rpctl_at \'help\'' -a formats -d 'How answers are printed: tables, tsv, csv, JSON'
@@ -320,15 +372,20 @@ complete -c rpctl -n '__rpctl_at \'help\'' -a keys -d 'How a change counts exact
 complete -c rpctl -n '__rpctl_at \'help\'' -a values -d 'How points, ids and dates are written'
 complete -c rpctl -n '__rpctl_at \'help\'' -a points -d 'Add, redeem, show, reverse and import points'
 complete -c rpctl -n '__rpctl_at \'help\'' -a customer -d 'Create, show, list and delete customers'
+complete -c rpctl -n '__rpctl_at \'help\'' -a me -d 'The signed-in customer: balance, summary, coupons for points'
 complete -c rpctl -n '__rpctl_at \'help\'' -a options -d 'Redeem options: what points can be exchanged for'
 complete -c rpctl -n '__rpctl_at \'help\'' -a program -d 'How orders become points, and how long they live'
 complete -c rpctl -n '__rpctl_at \'help\'' -a imports -d 'Earlier import runs: show, resume, undo, prune'
 complete -c rpctl -n '__rpctl_at \'help\'' -a ledger -d 'The local ledger file: verify, back up, restore, export'
+complete -c rpctl -n '__rpctl_at \'help\'' -a auth -d 'Log in to a service; who one is there, and where that comes from'
 complete -c rpctl -n '__rpctl_at \'help\'' -a profile -d 'Named settings'
 complete -c rpctl -n '__rpctl_at \'help\'' -a config -d 'What is in force, and who decided'
+complete -c rpctl -n '__rpctl_at \'help\'' -a doctor -d 'Check the profile, credentials, the service, the journal, the ledger and shell completion'
+complete -c rpctl -n '__rpctl_at \'help\'' -a api -d 'Send a request as it is, with the profile\'s credentials, and print what the service answers'
 complete -c rpctl -n '__rpctl_at \'help\'' -a help -d 'Explain a topic, or show the help of a command'
 complete -c rpctl -n '__rpctl_at \'help\'' -a commands -d 'List all commands; as JSON with their arguments and options'
 complete -c rpctl -n '__rpctl_at \'help\'' -a completion -d 'Print the completion script for bash, zsh or fish'
+complete -c rpctl -n '__rpctl_at \'help\'' -a sandbox -d 'Serve the documented API on loopback, to try things out'
 
 
 
@@ -358,6 +415,13 @@ complete -c rpctl -n '__rpctl_at \'help customer\'' -a show -d 'Show a customer\
 complete -c rpctl -n '__rpctl_at \'help customer\'' -a list -d 'List customers and their active points'
 complete -c rpctl -n '__rpctl_at \'help customer\'' -a delete -d 'Delete a customer\'s points and personal text, for good'
 
+
+
+
+
+complete -c rpctl -n '__rpctl_at \'help me\'' -a balance -d 'Show how many points the signed-in customer can redeem'
+complete -c rpctl -n '__rpctl_at \'help me\'' -a summary -d 'Show the signed-in customer\'s added and redeemed points'
+complete -c rpctl -n '__rpctl_at \'help me\'' -a redeem -d 'Exchange the signed-in customer\'s points for a coupon'
 
 
 
@@ -400,6 +464,15 @@ complete -c rpctl -n '__rpctl_at \'help ledger\'' -a export -d 'Write every entr
 
 
 
+complete -c rpctl -n '__rpctl_at \'help auth\'' -a login -d 'Store the client secret of the profile in the system\'s keyring, once the service has accepted it'
+complete -c rpctl -n '__rpctl_at \'help auth\'' -a status -d 'Show who one is at the profile\'s service, where that comes from, and until when tokens hold'
+complete -c rpctl -n '__rpctl_at \'help auth\'' -a logout -d 'Remove what `rpctl auth login` stored for the profile\'s account, and its cached tokens'
+complete -c rpctl -n '__rpctl_at \'help auth\'' -a token -d 'Print an access token, for a script that makes requests of its own'
+
+
+
+
+
 complete -c rpctl -n '__rpctl_at \'help profile\'' -a create -d 'Create a profile: named settings with a ledger file of their own'
 complete -c rpctl -n '__rpctl_at \'help profile\'' -a list -d 'List the profiles'
 complete -c rpctl -n '__rpctl_at \'help profile\'' -a show -d 'Show a profile'
@@ -420,4 +493,18 @@ complete -c rpctl -n '__rpctl_at \'help config\'' -a path -d 'Print where the co
 
 
 
+
+
+
 complete -c rpctl -n '__rpctl_at \'completion\' 0 0' -a 'bash zsh fish'
+
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l port -x -d 'Listen there; 0 is any free one'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l load -r -F -d 'Begin with these summaries (JSON) or balances (CSV)'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l clock -x -d 'What its clock says at the start; it runs on from there'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l latency -x -d 'Answer no sooner than that, such as 20ms'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l fail-rate -x -d 'So many requests fail with 500, and nothing is done'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l lose-answer-rate -x -d 'So many requests are done, and nobody gets the answer'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l rate-limit -x -d 'More requests in a second are answered with 429'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l drop-marker -x -d 'Do not keep what is sent as id, description or reference-id'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l seed -x -d 'The same seed makes the same requests fail'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l token-lifetime -x -d 'How long tokens are good for'

@@ -5,8 +5,13 @@ The map, a line a room; a newcomer should guess the file from the command line:
     __main__     the way in; answers ``--version`` before anything else is loaded
     errors       the tree of errors: code, exit status and hint of each
     terminal     streams, colour, width, prompts, cleaning of foreign text: the only module that writes
-    domain/      the rules of points, pure: points, lots, expiries, changes, redeem options, program, values, outcomes
-    backends/    where points live: port (what a backend can do), ledger/ (a local SQLite file)
+    locks        one byte of a file, held by one process
+    domain/      the rules of points, pure: points, lots, expiries, changes, redeem options, program, values, outcomes,
+                 markers (what a change is known by at a service)
+    backends/    where points live: port (what a backend can do), ledger/ (a local SQLite file), http (the one client of
+                 all services), emporix/ (backend, storefront, wire, translate, problems)
+    delivery/    every change exactly once over a service that promises nothing: journal, requests, reconcile, deliver,
+                 settle (the writes that are no changes of points)
     auth/        who the program is to a service: secrets and where they come from, access tokens and their cache
     config/      profiles, the layers of settings and who decided, paths
     importing/   CSV files to changes and rejects: opening, spool, reader, plain, content, overlap, columns, products,
@@ -15,14 +20,15 @@ The map, a line a room; a newcomer should guess the file from the command line:
     reports/     pure: history, explain, balance as of a moment
     manual/      the texts of help topics and man pages, partly from tables: topics, prose, blocks, endings, plain
     render/      views (pure), table, delimited, json
-    cli/         app (root and error boundary), services, options, tree and offers (the commands as values), and a
-                 file per noun
+    cli/         app (root and error boundary), services, options, tree and offers (the commands as values), checkup
+                 (what the doctor looks at), logging_in, and a file per noun
     sandbox/     the documented API over a ledger on loopback, with faults on demand: application, serving, router,
                  faults, tokens, dataset, sidecar, loading, assembly; emporix/ has what is said on the wire
     docgen/      man pages and completions from the command tree and the manual; not part of a command's way
 
-Doors: domain knows nobody; backends, auth, importing, reports and config know domain; render knows domain and
-reports; manual knows the tables of errors and importing; cli knows everybody and loads heavy rooms only
+Doors: domain knows nobody; backends, auth, importing, reports and config know domain; delivery and importing know the
+port, and no backend; render knows domain and reports; the sandbox knows the ledger and no code that talks to what it
+imitates; manual knows the tables of errors and importing; cli knows everybody and loads heavy rooms only
 through ``cli.services``. Nothing imports cli but ``__main__`` and docgen.
 """
 

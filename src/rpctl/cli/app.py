@@ -43,8 +43,8 @@ NOUNS: Final[Mapping[str, tuple[str, str]]] = {
 """Each noun: its module in this package, and its line of help."""
 
 ALONE: Final[Mapping[str, tuple[str, str]]] = {
-    "doctor": ("doctor", "Check the profile, credentials, the service, the journal and the ledger."),
-    "api": ("api", "Send a request as it is, with the profile's credentials."),
+    "doctor": ("doctor", "Check the profile, credentials, the service, the journal, the ledger and shell completion."),
+    "api": ("api", "Send a request as it is, with the profile's credentials, and print what the service answers."),
     "help": ("help", "Explain a topic, or show the help of a command."),
     "commands": ("commands", "List all commands; as JSON with their arguments and options."),
     "completion": ("completion", "Print the completion script for bash, zsh or fish."),

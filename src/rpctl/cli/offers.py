@@ -19,6 +19,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "--type": ("added", "redeemed", "expired", "backdated", "unexplained"),
     "--backend": ("ledger", "emporix"),
     "SHELL": tuple(SCRIPTS),
+    "METHOD": ("GET", "POST", "PUT", "PATCH", "DELETE"),
 }
 """Long option or argument -> the words it takes."""
 
@@ -58,6 +59,8 @@ def option_values(name: str, metavar: str, kind: Any) -> Values:
 
 def argument_values(path: Sequence[str], metavar: str, kind: Any) -> Values:
     """What an argument of the command at ``path`` takes; ``metavar`` without brackets, ``kind`` its typer type."""
+    if path[0] == "api" and metavar == "PATH":
+        return FREE  # one of the service's, not of this machine's
     if path[0] == "profile" and path[-1] != "create" and metavar == "NAME":
         return Values(Offer.PROFILES)
     return _values(metavar, metavar, kind)

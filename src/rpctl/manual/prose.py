@@ -12,7 +12,20 @@ from rpctl.manual.blocks import Block, Heading, Lines, Paragraph, Term
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "RPCTL_PROFILE": "The profile to work with, as --profile.",
     "RPCTL_LEDGER": "The ledger file, as --ledger.",
-    "RPCTL_BACKEND": "Where points live, in place of what the profile says: `ledger`.",
+    "RPCTL_BACKEND": "Where points live, in place of what the profile says: `ledger` or `emporix`.",
+    "RPCTL_URL": "Where the service is; by default `https://api.emporix.io`. `http://` is for this machine only.",
+    "RPCTL_TENANT": "The tenant of the service.",
+    "RPCTL_CLIENT_ID": "The client id of the API key.",
+    "RPCTL_CLIENT_SECRET_FILE": "A file that holds the client secret and that not everybody may read.",
+    "CREDENTIALS_DIRECTORY": "Set by systemd: its file `rpctl-client-secret` holds the client secret.",
+    "RPCTL_CLIENT_SECRET": "The client secret itself.",
+    "RPCTL_ACCESS_TOKEN": "A ready employee or service token, used as it is in place of the client id and secret.",
+    "RPCTL_CUSTOMER_TOKEN": "The customer's token, for `rpctl me`.",
+    "RPCTL_TIMEOUT_S": "How many seconds a request may take with all its tries; by default 60.",
+    "RPCTL_SETTLE_S": "For how many seconds after it was sent a request may still arrive at the service; by default 30. "
+    "Where an answer is lost, what became of it is looked for after that time.",
+    "RPCTL_KEYRING": "`off`: the system's keyring is never asked.",
+    "RPCTL_KEYRING_TIMEOUT_S": "How many seconds the keyring has for an answer; by default 3.",
     "RPCTL_SITE": "The site whose program applies, as --site.",
     "RPCTL_TIME_ZONE": "The time zone of dates without one, such as `Europe/Berlin`; by default UTC.",
     "RPCTL_OUTPUT": "The format of the output, as --output.",
@@ -24,10 +37,13 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "NO_COLOR": "Not empty: no colours, as --no-color.",
     "FORCE_COLOR": "Not empty: colours in a pipe too, unless NO_COLOR is set.",
     "TERM": "`dumb`: no colours and no line of progress.",
+    "SHELL": "Whose completion `rpctl doctor` looks for.",
     "COLUMNS": "The width of tables and help, in place of the terminal's own.",
     "XDG_CONFIG_HOME": "Where the configuration belongs; by default `~/.config`.",
     "XDG_DATA_HOME": "Where ledgers belong; by default `~/.local/share`.",
-    "XDG_STATE_HOME": "Where the log of a bug and copies of what was piped in belong; by default `~/.local/state`.",
+    "XDG_STATE_HOME": "Where the journal of what was sent to services, the log of a bug and copies of what was piped in "
+    "belong; by default `~/.local/state`.",
+    "XDG_CACHE_HOME": "Where access tokens are kept; by default `~/.cache`.",
     "HOME": "The home directory that these are in.",
 }
 """Environment variables, each of them read by the program."""
@@ -47,6 +63,11 @@ FILES: Final[Mapping[str, str]] = {
     "it is in use, and an empty file by which two imports of one file keep out of each other's way.",
     "~/.local/state/rpctl/imports/": "Copies of what was piped into imports, each until its run has finished or is "
     "pruned.",
+    "~/.local/state/rpctl/journal.db": "What was sent to services, written before each request, and what became of it; "
+    "journal.db-keys beside it is empty. Without it a change whose answer was lost can be sent twice: keep it.",
+    "~/.local/share/rpctl/credentials/": "What `rpctl auth login` stored: secrets where there is no keyring, else only "
+    "which there are.",
+    "~/.cache/rpctl/tokens/": "Access tokens until they expire.",
     "~/.local/state/rpctl/rpctl.log": "What is known of an error that is a bug.",
 }
 
@@ -275,6 +296,20 @@ KEYS: Final[tuple[Block, ...]] = (
         "points or order value, reference, entry or validity, as they were typed. Description, reason, date and site "
         "may differ; the first ones stay. A change that was refused does not use up its key. The keys of a customer "
         "who was deleted stay used (`customer_deleted`), so that no old import brings the person back."
+    ),
+    Heading("Over a service"),
+    Paragraph(
+        "A service such as Emporix knows no keys: the same request twice counts twice. There rpctl writes into a "
+        "journal what it is about to send, before it sends it, and marks each change with an id made of its key and, "
+        "until it is known that the service keeps such ids, with a token such as `[rp-0123456789ab]` at the end of the "
+        "description. Where an answer is lost, the customer's summary is read, but not before the request can no longer "
+        "arrive (RPCTL_SETTLE_S): what carries the mark is in; what does not is sent again only where such marks are "
+        "known to survive. All else ends with exit status 8 (`outcome_unknown`) and is never sent again by itself; the "
+        "hint is the command that finds out later."
+    ),
+    Paragraph(
+        "A key that was given with --key counts once on several machines, because the service is asked for its mark "
+        "before the first sending. A key that was made afresh is good for this machine's journal."
     ),
     Heading("The rows of a file"),
     Paragraph("The keys of an import come from one of these:"),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from rpctl.backends.ledger.backend import LedgerBackend, Setting
 from rpctl.backends.ledger.digests import Digests, entry_id
-from rpctl.sandbox.memory import MemoryLedger
+from rpctl.backends.ledger.memory import MemoryLedger
 from rpctl.sandbox.sidecar import Nowhere, Sidecar, SidecarFile, damaged, sidecar_file
 
 

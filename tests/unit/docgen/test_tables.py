@@ -57,6 +57,7 @@ def test_arguments_offer_what_belongs_to_them() -> None:
         "profile show": Offer.PROFILES,
         "profile use": Offer.PROFILES,
         "profile delete": Offer.PROFILES,
+        "api": Offer.WORDS,
         "completion": Offer.WORDS,
     }
 

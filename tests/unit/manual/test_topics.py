@@ -63,7 +63,7 @@ def read_variables() -> Iterator[str]:
                 yield from (one.value for one in node.args[:1] if isinstance(one, ast.Constant))
             elif isinstance(node, ast.Subscript) and re.search(r"\benviron$", ast.unparse(node.value)):
                 yield from (one.value for one in (node.slice,) if isinstance(one, ast.Constant))
-            elif isinstance(node, ast.Constant) and re.fullmatch(r"RPCTL_[A-Z_]+", str(node.value)):
+            elif isinstance(node, ast.Constant) and re.fullmatch(r"RPCTL_[A-Z_]+|CREDENTIALS_DIRECTORY", str(node.value)):
                 yield node.value
 
 
@@ -72,7 +72,7 @@ def used_folders() -> set[str]:
     paths = (SOURCE / "config/paths.py").read_text(encoding="utf-8")
     others = "".join(file.read_text(encoding="utf-8") for file in SOURCE.rglob("*.py") if file.name != "paths.py")
     functions = {f"XDG_{kind}_HOME": f"{kind.lower()}_dir" for kind in ("DATA", "STATE", "CACHE")}
-    asked = {name: len(re.findall(rf"\b{function}\(", paths)) > 1 or f"{function}(" in others
+    asked = {name: len(re.findall(rf"\b{function}\(", paths)) > 1 or function in others
              for name, function in functions.items()}  # fmt: skip
     return {"XDG_CONFIG_HOME"} | {name for name, is_asked in asked.items() if is_asked}
 

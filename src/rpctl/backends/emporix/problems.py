@@ -81,7 +81,7 @@ def is_failure(answer: Answer) -> bool:
 def error_of(answer: Answer) -> RpctlError:
     """The error of an answer that is not the documented success."""
     problem = Problem(answer.body)
-    said = problem.message or _without_words(answer, problem)
+    said = _ended(problem.message) or _without_words(answer, problem)
     status, request = answer.status, answer.request
     error: RpctlError
     if status == 401:
@@ -127,6 +127,10 @@ def _without_words(answer: Answer, problem: Problem) -> str:
     if problem.is_known or not answer.body:
         return f"status {answer.status} without a reason."
     return f"status {answer.status}, and what came is not the service's JSON."
+
+
+def _ended(said: str) -> str:
+    return f"{said}." if said and said[-1] not in ".!?…" else said
 
 
 def _document(body: bytes) -> dict[str, Any]:

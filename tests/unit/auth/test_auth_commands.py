@@ -126,6 +126,7 @@ def test_a_secret_file_is_read(desktop: CommandLine, keyring: MemoryKeyring, tmp
     ("argv", "status"),
     [
         (("auth", "login", SECRET), 2),
+        (("auth", "login", "--secret-stdin", "--yes", SECRET), 2),
         (("auth", "login", "--customer", SECRET), 2),
         (("auth", "login", f"--secret={SECRET}"), 2),
         (("auth", "login", "--secret", SECRET), 2),
@@ -209,11 +210,13 @@ def test_a_secret_needs_a_client_id(rpctl: CommandLine, service: Service) -> Non
 def test_a_new_secret_forgets_the_tokens_of_the_old_one(desktop: CommandLine, service: Service) -> None:
     login(desktop)
     assert desktop.ok("auth", "token") == "token-1\n"
+    assert desktop.ok("auth", "token", "--scope", "a") == "token-2\n"
 
     service.secret = "another"
     login(desktop, secret="another")
 
-    assert desktop.ok("auth", "token") == "token-2\n"
+    assert desktop.ok("auth", "token") == "token-3\n"
+    assert desktop.ok("auth", "token", "--scope", "a") == "token-4\n"
 
 
 def test_who_wins_over_what_was_stored_is_said(desktop: CommandLine) -> None:

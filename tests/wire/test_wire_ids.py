@@ -14,8 +14,9 @@ from servers import Got, Server, answering, reply
 
 IDS: Final = [
     "../", "/", "?", "#", "%", "%2F", "%2f", "a b", "ü", "😀", "a/../b", "../C2", "..%2FC2", "%2e%2e", "%2E%2E%2F",
-    "//", "C1/summary", "C1?siteCode=x", "C1#x", "C1;v=1", "a\\b", "..\\", "+", "a+b", "&", "=", ":", "@", "~", "...", "-1",
-    "C1%00", "%0d%0aX: y", "'\"<>`{}|^[]", "customer@example.com", "http://other.example/", "e\u0301", "é", "x" * 255,
+    "//", "C1/summary", "C1?siteCode=x", "C1#x", "C1;v=1", "a\\b", "..\\", "+", "a+b", "&", "=", ":", "@", "~", "...",
+    "-1", "C1%00", "%0d%0aX: y", "'\"<>`{}|^[]", "customer@example.com", "http://other.example/", "e\u0301", "é",
+    "x" * 255,
 ]  # fmt: skip
 REFUSED: Final = [".", "..", "", " ", "a\nb", "a\r\nX: y", "\x00", "a\u202eb", "x" * 256, "\udcff"]
 UNRESERVED: Final = set((ascii_letters + digits + "-._~").encode())

@@ -48,6 +48,11 @@ class Running:
         self.tenant = self.exports["RPCTL_TENANT"]
         self._tokens: dict[str, str] = {}
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """What a command line needs to work on it, without waiting for answers that were lost."""
+        return {**self.exports, "RPCTL_SETTLE_S": "0", "RPCTL_KEYRING": "off"}
+
     # -- tokens ----------------------------------------------------------------------------------------
 
     def token(self, kind: str = "service") -> str:

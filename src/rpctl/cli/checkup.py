@@ -33,12 +33,8 @@ class Check(NamedTuple):
 
 
 def checkup(session: Session) -> Iterator[Check]:
-    """Every check that the profile in force calls for."""
-    try:
-        settings = session.settings
-    except RpctlError as error:
-        yield _failed("profile", error)
-        return
+    """Every check that the profile in force calls for. Raises what is wrong with the settings themselves."""
+    settings = session.settings
     yield from _looked("profile", lambda: _profile(session))
     if settings.is_online:
         yield from _looked("credentials", lambda: _credentials(session))
@@ -57,11 +53,7 @@ def _looked(check: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
     try:
         yield from look()
     except RpctlError as error:
-        yield _failed(check, error)
-
-
-def _failed(check: str, error: RpctlError) -> Check:
-    return Check(check, FAIL, error.message, error.hint)
+        yield Check(check, FAIL, error.message, error.hint)
 
 
 def _profile(session: Session) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rpctl.domain.redeem_options import RedeemOption, merge
+from rpctl.domain.redeem_options import RedeemOption, check_option, merge
 from rpctl.domain.values import NEVER, format_instant, parse_count, parse_decimal, parse_id, parse_points, parse_when
 from rpctl.errors import InvalidFile, InvalidValue, OptionNotFound, StaleVersion, UsageError
 from rpctl.render import views
@@ -150,13 +150,17 @@ def update(
             "Name its own id, or take the id out of it.",
         )
     known = parse_count(if_version, "versions") if if_version is not None else _version_of(whole, current.version)
+    document = merge(whole, changes)
     if known != current.version:
+        if known + 1 == current.version and check_option(document) == check_option(current.document):
+            session.terminal.note(f"this update is in already, as version {current.version}; nothing changed")
+            return _view([current], written=True)
         raise StaleVersion(
             f"Redeem option {option_id} is at version {current.version}; the update was made from version {known}.",
             currentVersion=current.version,
             sentVersion=known,
         )
-    return _view([session.writing(_FIELDS).update_option(option_id, known, merge(whole, changes))], written=True)
+    return _view([session.writing(_FIELDS).update_option(option_id, known, document)], written=True)
 
 
 @app.command()

@@ -267,6 +267,8 @@ class Session:
         """Lets go of what is open."""
         if self._backend:
             self._backend.close()
+        if "http" in self.__dict__:  # made by now
+            self.http.close()
         if self._journal:
             self._journal.close()
 

@@ -22,8 +22,8 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "RPCTL_ACCESS_TOKEN": "A ready employee or service token, used as it is in place of the client id and secret.",
     "RPCTL_CUSTOMER_TOKEN": "The customer's token, for `rpctl me`.",
     "RPCTL_TIMEOUT_S": "How many seconds a request may take with all its tries; by default 60.",
-    "RPCTL_SETTLE_S": "For how many seconds after it was sent a request may still arrive at the service; by default 30. "
-    "Where an answer is lost, what became of it is looked for after that time.",
+    "RPCTL_SETTLE_S": "For how many seconds after it was sent a request may still arrive at the service; by default "
+    "30. Where an answer is lost, what became of it is looked for after that time.",
     "RPCTL_KEYRING": "`off`: the system's keyring is never asked.",
     "RPCTL_KEYRING_TIMEOUT_S": "How many seconds the keyring has for an answer; by default 3.",
     "RPCTL_SITE": "The site whose program applies, as --site.",
@@ -41,8 +41,8 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "COLUMNS": "The width of tables and help, in place of the terminal's own.",
     "XDG_CONFIG_HOME": "Where the configuration belongs; by default `~/.config`.",
     "XDG_DATA_HOME": "Where ledgers belong; by default `~/.local/share`.",
-    "XDG_STATE_HOME": "Where the journal of what was sent to services, the log of a bug and copies of what was piped in "
-    "belong; by default `~/.local/state`.",
+    "XDG_STATE_HOME": "Where the journal of what was sent to services, the log of a bug and copies of what was piped "
+    "in belong; by default `~/.local/state`.",
     "XDG_CACHE_HOME": "Where access tokens are kept; by default `~/.cache`.",
     "HOME": "The home directory that these are in.",
 }
@@ -302,10 +302,10 @@ KEYS: Final[tuple[Block, ...]] = (
         "A service such as Emporix knows no keys: the same request twice counts twice. There rpctl writes into a "
         "journal what it is about to send, before it sends it, and marks each change with an id made of its key and, "
         "until it is known that the service keeps such ids, with a token such as `[rp-0123456789ab]` at the end of the "
-        "description. Where an answer is lost, the customer's summary is read, but not before the request can no longer "
-        "arrive (RPCTL_SETTLE_S): what carries the mark is in; what does not is sent again only where such marks are "
-        "known to survive. All else ends with exit status 8 (`outcome_unknown`) and is never sent again by itself; the "
-        "hint is the command that finds out later."
+        "description. Where an answer is lost, the customer's summary is read, but not before the request can no "
+        "longer arrive (RPCTL_SETTLE_S): what carries the mark is in; what does not is sent again only where such "
+        "marks are known to survive. All else ends with exit status 8 (`outcome_unknown`) and is never sent again by "
+        "itself; the hint is the command that finds out later."
     ),
     Paragraph(
         "A key that was given with --key counts once on several machines, because the service is asked for its mark "

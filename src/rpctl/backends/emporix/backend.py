@@ -20,6 +20,7 @@ from rpctl.errors import (
     CustomerNotFound,
     InvalidValue,
     OptionNotFound,
+    RequestRefused,
     RpctlError,
     StaleVersion,
 )
@@ -38,9 +39,12 @@ ROOT: Final = "/reward-points"
 _OK: Final = 200
 _CREATED: Final = 201
 _NO_CONTENT: Final = 204
+_FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _BAD_REQUEST: Final = 400
 _CONFLICT: Final = 409
+
+_EMPLOYEE: Final = "Employees delete redeem options: `rpctl auth login --employee --token-stdin` stores a token."
 
 
 def segment(text: str) -> str:
@@ -195,11 +199,16 @@ class EmporixBackend:
         raise OptionNotFound(f"Redeem option {option_id} was updated and is gone.")
 
     def delete_option(self, option_id: str) -> None:
-        """See the port: operation 14."""
+        """See the port: operation 14, which wants an employee's token."""
         answer = self._write("DELETE", f"{self._options_path()}/{segment(option_id)}")
         if is_absent(answer):
             raise _of(answer, OptionNotFound(f"There is no redeem option {option_id}."))
-        clear(answer, _NO_CONTENT, _OK)
+        try:
+            clear(answer, _NO_CONTENT, _OK)
+        except RequestRefused as error:
+            if answer.status == _FORBIDDEN:
+                error.hint = _EMPLOYEE
+            raise
 
     def _options_path(self) -> str:
         return f"{ROOT}/{segment(self._tenant)}/redeemOptions"
@@ -310,6 +319,7 @@ def _invalid(answer: Answer, wanted: str) -> AnswerInvalid:
 
 
 def parsed(parse: Callable[[bytes], T], answer: Answer) -> T:
+    """The document of a successful answer. Raises its error, or `AnswerInvalid`."""
     from pydantic import ValidationError
 
     succeeded(answer, _OK)

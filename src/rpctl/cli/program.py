@@ -70,7 +70,10 @@ def set_(
             "Nothing to set.", "Name what to change: --factor, --validity-months, --code-prefix, --enable."
         )
     site_code = parse_id(session.settings.site if site is None else site, "site code")
-    return _view(session.writing(_FIELDS).set_program(site_code, settings), written=True)
+    program = session.writing(_FIELDS).set_program(site_code, settings)
+    if session.settings.is_online:
+        session.terminal.note("the service keeps to the settings it knows for up to 15 minutes")
+    return _view(program, written=True)
 
 
 _FIELDS = (

@@ -199,6 +199,8 @@ class Deliverer:
         if found != {marker: known.get(marker) for marker in found}:
             self._journal.learn(sending.kind, found)
         entry = reconcile.find(sending, summary, delivery.key)
+        if entry is None and self._world.reads_back:
+            self._world.note("it is in, but the service does not show it under its key; this is what was sent")
         if summary is not None and len(summary.added) == 1 and sending.kind == "add" and not summary.redeemed:
             is_new = True
         return self._applied(delivery, entry, is_new=is_new)

@@ -290,3 +290,18 @@ def test_deleting_an_option_needs_an_employees_token(served: Running, rpctl: Any
     assert (refused.status, error_of(refused)["httpStatus"]) == (6, 403)
     assert "auth login --employee" in error_of(refused)["hint"]
     assert rpctl("options", "delete", made["id"], "--yes", RPCTL_ACCESS_TOKEN=served.token("employee")).status == 0
+
+
+def test_a_change_of_the_program_tells_when_it_holds(rpctl: Any) -> None:
+    assert "15 minutes" in rpctl("program", "set", "--factor", "2").err
+    assert "15 minutes" not in rpctl("program", "set", "--factor", "2", "--offline").err
+
+
+def test_what_the_service_does_not_show_is_shown_as_it_was_sent(command_line: Callable[..., Any]) -> None:
+    with running(token_lifetime_s=10**9, drop_markers=frozenset({"id", "description"})) as service:
+        rpctl = command_line(**service.environ)
+        rpctl.now = service.now
+        ended = rpctl("points", "add", "C1", "5", "--description", "mine", "-o", "json")
+
+        assert (ended.status, json.loads(ended.out)["points"], json.loads(ended.out)["description"]) == (0, 5, "mine")
+        assert "this is what was sent" in ended.err

@@ -294,6 +294,7 @@ def test_a_gateways_answer_to_a_question_is_temporary(
     assert (error["exitStatus"], error["code"], error["httpStatus"]) == (75, code, status)
     assert f"status {status}" in error["message"]
     assert "<" not in error["message"]
+    assert error["hint"] == "Run the same command again in 120 s."
 
 
 def test_a_change_that_may_not_be_made_so_often_was_not_made(online: Any, service: respx.MockRouter) -> None:
@@ -316,6 +317,14 @@ def test_a_success_that_is_not_the_services_is_no_answer(
     service.route().respond(200, content=body)
     error = json.loads(online(*words.split(), "-o", "jsonl").err.splitlines()[-1])["error"]
     assert (error["exitStatus"], error["code"], error["httpStatus"]) == (75, "answer_invalid", 200)
+
+
+@pytest.mark.parametrize("asked", ["soon", "²", "-1", "1\t2", "Wed, 21 Oct 2099 07:28:00 GMT", "9" * 20])
+def test_a_retry_after_that_is_no_number_of_seconds_is_not_repeated(
+    online: Any, service: respx.MockRouter, asked: str
+) -> None:
+    service.get(C1).respond(503, headers={"Retry-After": asked.encode()})
+    assert _error(online("points", "balance", "C1", "-o", "json"))["hint"] == LATER
 
 
 @pytest.mark.parametrize("status", [201, 204, 206])

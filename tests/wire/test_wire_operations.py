@@ -205,6 +205,17 @@ def test_no_more_scopes_are_asked_for_than_the_command_needs(
         assert scopes == [VIEW if operation in READING else MANAGE]
 
 
+def test_a_trace_shows_requests_and_no_token(online: Any, service: respx.MockRouter) -> None:
+    documented(service)
+    service.post("/oauth/token").respond(json={"access_token": "An0ther-T0ken", "expires_in": 14399})
+    ended = online(
+        "points", "add", "C1", "50", "-v", RPCTL_ACCESS_TOKEN="", RPCTL_CLIENT_ID="id", RPCTL_CLIENT_SECRET="s3cret"
+    )
+    assert ended.status == 0
+    assert f"> POST https://api.example{C1}/addPoints?siteCode=main\n" in ended.err
+    assert not any(secret in ended.err + ended.out for secret in ("T0ken", "s3cret", "Bearer"))
+
+
 # -- what is read -----------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -101,6 +102,19 @@ def test_a_question_whose_answer_is_lost_is_asked_again(client: Make, serve: Mak
     assert (error.value.request, len(server.got)) == ("GET /points", 8)
 
 
+def test_a_connection_that_the_server_has_closed_meanwhile_carries_no_change(client: Make, serve: Make) -> None:
+    def once(talk: Any) -> None:
+        talk.request()
+        talk.send(reply(201))
+
+    server = serve(once)
+    made = client(server.url)
+    for _ in range(3):
+        assert made.http.request("POST", "/points", json={}, safe=False).status == 201
+        time.sleep(0.05)
+    assert (server.connections, len(server.got)) == (3, 3)
+
+
 def test_a_change_without_an_answer_in_time_is_unsettled_and_sent_once(client: Make, serve: Make) -> None:
     server = serve(silent)
     with pytest.raises(Unsettled, match="did not answer POST /points in time") as lost:
@@ -157,8 +171,6 @@ def test_trying_again_ends_with_the_whole_time(client: Make, serve: Make) -> Non
     server = serve(answering(reply(503)))
     made = client(server.url, whole_s=0.5)
     made.http._waiting = made.http._waiting._replace(jitter=lambda: 0.0)
-    import time
-
     started_s = time.monotonic()
     made.http._waiting = made.http._waiting._replace(sleep=time.sleep)
     assert made.http.request("GET", "/points").status == 503

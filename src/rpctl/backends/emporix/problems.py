@@ -91,9 +91,9 @@ def error_of(answer: Answer) -> RpctlError:
     elif status == 404:
         error = NotFound(f"The service does not know what {request} asks for: {said}")
     elif status == 429:
-        error = RateLimited(f"The service asks to slow down: {said}")
+        error = RateLimited(f"The service asks to slow down: {said}", *_when(answer))
     elif status >= _SERVER:
-        error = ServiceUnavailable(f"The service failed at {request}: {said}")
+        error = ServiceUnavailable(f"The service failed at {request}: {said}", *_when(answer))
     elif 300 <= status < 400:
         to = _line(answer.headers.get("Location") or "elsewhere")
         error = RequestRefused(
@@ -117,6 +117,12 @@ def _forbidden(problem: Problem, said: str, request: str) -> RpctlError:
     return RequestRefused(
         f"The service forbids {request}: {said}", "Check the tenant and what the API key may do: `rpctl doctor`."
     )
+
+
+def _when(answer: Answer) -> list[str]:
+    """The hint that says when to try again, where the answer does (Retry-After in seconds)."""
+    asked = answer.headers.get("Retry-After", "").strip()
+    return [f"Run the same command again in {asked} s."] if re.fullmatch("[0-9]{1,6}", asked) else []
 
 
 def _facts(problem: Problem) -> dict[str, Any]:

@@ -34,7 +34,6 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its comm
 import httpx  # noqa: E402
 
 _CONNECT_S: Final = 10.0
-_READ_S: Final = 30.0
 _MAX_TRIES: Final = 8
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 8.0
@@ -184,7 +183,7 @@ class Http:
         return self._opened
 
     def _build(self, method: str, path: str, left_s: float, **parts: Any) -> httpx.Request:
-        timeout = httpx.Timeout(min(_READ_S, left_s), connect=min(_CONNECT_S, left_s))
+        timeout = httpx.Timeout(left_s, connect=min(_CONNECT_S, left_s))
         extensions = {"trace": self._note_connection}
         try:
             request = self._client.build_request(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import respx
 from servers import Got, answering, reply
 
 from rpctl.backends.http import MAX_ANSWER_BYTES
@@ -59,6 +60,18 @@ def test_over_tls_too(client: Make, serve: Make, certificate: Any, monkeypatch: 
     with pytest.raises(TimedOut):
         client(server.url, whole_s=0.5).http.request("GET", "/points")
     assert time.monotonic() - started_s < 1.5
+
+
+@pytest.mark.parametrize(("whole_s", "connect_s"), [(600.0, 10.0), (2.0, 2.0)])
+def test_an_answer_may_take_all_the_time_that_was_allowed_and_a_connection_less(
+    client: Make, whole_s: float, connect_s: float
+) -> None:
+    with respx.mock:
+        route = respx.get("http://127.0.0.1:9/points").respond(200)
+        client("http://127.0.0.1:9", whole_s=whole_s).http.request("GET", "/points")
+    allowed = route.calls.last.request.extensions["timeout"]
+    assert (allowed["read"], allowed["write"]) == pytest.approx((whole_s, whole_s), abs=0.5)
+    assert allowed["connect"] == pytest.approx(connect_s, abs=0.5)
 
 
 def test_an_error_of_a_list_that_drips_is_ended_too(client: Make, serve: Make) -> None:

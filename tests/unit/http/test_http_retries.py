@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from servers import Server, answering, closing, full, in_turn, refusing, reply, silent
 
@@ -141,6 +143,16 @@ def test_a_change_that_never_got_past_the_handshake_was_not_sent(client: Make, s
         with pytest.raises((ServiceUnreachable, TimedOut)):
             client(server.url.replace("http:", "https:"), whole_s=0.2).http.request("POST", "/x", json={}, safe=False)
     assert server.got == []
+
+
+def test_a_handshake_that_was_cut_short_is_no_fault_of_the_other_sides_tls() -> None:
+    from rpctl.backends.http import _Lost, _told
+
+    cut = httpx.ConnectError("cut")
+    cut.__cause__ = ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
+    told = _told(_Lost(cut, None, is_late=True, is_own=True), "POST /points", "https://api.test", safe=False)
+    assert isinstance(told, TimedOut)
+    assert told.message == "No connection to api.test was made in time; POST /points was not sent."
 
 
 @pytest.mark.parametrize(("asked", "paused"), [("0", 0.2), ("3", 3.2), (" 2 ", 2.2)])

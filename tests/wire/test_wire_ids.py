@@ -70,6 +70,10 @@ def test_an_id_that_would_be_another_path_is_refused_before_anything_is_sent(
     ended = online(*words.split(), "--", customer, *(["5"] if words == "points add" else []))
     assert (ended.status, ended.out, len(service.calls)) == (2, "", 0), ended.err
     assert [line.partition(":")[0] for line in ended.err.splitlines()] == ["error", "hint"]
+    if customer in (".", ".."):
+        assert (
+            ended.err.splitlines()[0] == f"error: The id {customer!r} cannot be sent: in a path it means another one."
+        )
 
 
 @pytest.mark.parametrize("option", IDS)

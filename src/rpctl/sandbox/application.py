@@ -110,7 +110,7 @@ class Application:
             abort()
             await receive()  # until the connection is gone: nothing may be answered any more
         else:
-            await self._send(done.answer, abort, send)
+            await self._send(done.answer, send)
 
     def _done(self, method: str, path: str, scope: Message, body: bytes) -> Done:
         """Does what was asked for, or refuses it."""
@@ -157,7 +157,7 @@ class Application:
         except Exception as error:  # the edge: whatever is left is a mistake of ours, and serving goes on
             return self._manners.failed(request.path), f"  bug: {type(error).__name__}: {error}"
 
-    async def _send(self, answer: Answer, abort: Callable[[], None], send: Send) -> None:
+    async def _send(self, answer: Answer, send: Send) -> None:
         headers = [*answer.headers, (b"date", self._date_now())]
         body = answer.body
         if isinstance(body, bytes):
@@ -166,16 +166,13 @@ class Application:
             await send({"type": "http.response.body", "body": body})
             return
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await self._stream(body, abort, send)
+        await self._stream(body, send)
 
-    async def _stream(self, pieces: Iterator[bytes], abort: Callable[[], None], send: Send) -> None:
-        try:
-            for piece in pieces:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                await asyncio.sleep(0)  # others' turn
-        except Exception:
-            abort()  # half a document must not look like a whole one
-            raise
+    async def _stream(self, pieces: Iterator[bytes], send: Send) -> None:
+        """What a piece raises goes through: the connection is closed then, and half a document looks like half."""
+        for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(0)  # others' turn
         await send({"type": "http.response.body", "body": b""})
 
     def _date_now(self) -> bytes:

@@ -41,7 +41,12 @@ class Command:
         self.log = folder / f"log-{len(list(folder.iterdir()))}.txt"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "rpctl", "sandbox", *argv], cwd=folder, stdout=subprocess.PIPE, stderr=log
+                [sys.executable, "-m", "rpctl", "sandbox", *argv],
+                cwd=folder,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                # Whoever runs the tests in the background has SIGINT ignored, and so would the program have it.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
             )
         assert self.process.stdout is not None
         self.out = self.process.stdout.read().decode()  # to its end: it comes although the program goes on

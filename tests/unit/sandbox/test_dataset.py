@@ -143,6 +143,16 @@ def test_an_array_of_summaries_is_enough(tmp_path: Path) -> None:
         assert api.points("GET", "/customer/0042").body == b"10"
 
 
+def test_what_never_expires_does_not_begin_to_by_the_ledger_s_program(tmp_path: Path) -> None:
+    ledger = tmp_path / "trial.db"
+    with running(ledger=ledger) as api:
+        api.sandbox.data.backend.set_program("main", {"validity_months": 2})
+    summaries = [{"customerId": "C1", "summary": {"addedPointsList": [ENTRY]}}]
+
+    with running(ledger=ledger, load=loaded(tmp_path, summaries).load) as api:
+        assert "validUntil" not in api.summary("C1")["summary"]["addedPointsList"][0]
+
+
 def test_balances_can_come_from_a_csv(tmp_path: Path) -> None:
     with running(loaded(tmp_path, "customer_id,points\n0042,5\nC2,7\n0042,1\n", "begin.csv")) as api:
         assert api.sandbox.loaded == 2

@@ -92,6 +92,14 @@ def test_a_bucket_lets_so_many_through_in_a_second() -> None:
     assert through == pytest.approx(500 * 10 + 50, abs=2)
 
 
+def test_a_long_rest_saves_up_no_more_than_a_tenth_of_a_second() -> None:
+    now = [0.0]
+    limit = RateLimit(500, lambda: now[0])
+    now[0] = 3_600
+
+    assert [limit.take() for _ in range(51)].index(0.002) == 50
+
+
 def test_an_empty_bucket_tells_how_long_it_takes() -> None:
     now = [0.0]
     limit = RateLimit(2, lambda: now[0])

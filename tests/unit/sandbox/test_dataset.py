@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_client import Running, running
 
 from rpctl.errors import InvalidFile, InvalidValue, LedgerBusy, LedgerUnusable, RpctlError
 from rpctl.sandbox.assembly import Wishes
+from sandbox_client import Running, running
 
 
 def beside(ledger: Path) -> Path:

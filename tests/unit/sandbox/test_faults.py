@@ -6,9 +6,9 @@ import time
 from http.client import RemoteDisconnected
 
 import pytest
-from sandbox_client import running
 
 from rpctl.sandbox.faults import Fault, Faults, RateLimit
+from sandbox_client import running
 
 
 def drawn(faults: Faults, count: int = 2_000) -> list[Fault]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from sandbox_client import MANAGE, SITE, VIEW, Running
 
 FOREIGN: dict[str, Any] = {

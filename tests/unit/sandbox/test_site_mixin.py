@@ -105,3 +105,11 @@ def test_it_has_a_scope_of_its_own_and_a_tenant(api: Running) -> None:
     assert (foreign.status, foreign.json["details"]) == (403, ["The token is not for tenant 'another'"])
     assert api.send("GET", of(api, "main"), token=api.token_with(SITE)).status == 404
     assert api.send("GET", of(api, "no")).json["details"][0]["field"] == "siteCode"
+
+
+def test_what_the_ledger_changed_since_shows_among_what_was_sent(api: Running) -> None:
+    api.send("PUT", of(api, "both"), {**FOREIGN, "rewardpoints": OURS})
+    api.sandbox.data.backend.set_program("both", {"factor": Decimal(3)})
+
+    shown = api.send("GET", of(api, "both")).json
+    assert shown == {**FOREIGN, "rewardpoints": {**OURS, "orderValueToRewardPointsFactor": 3}}

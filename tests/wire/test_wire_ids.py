@@ -46,7 +46,7 @@ def listening() -> Iterator[Server]:
 def test_a_customers_id_is_one_segment_encoded_once(online: Any, listening: Server, customer: str) -> None:
     with respx.mock(assert_all_mocked=False) as router:  # nothing is mocked here: it goes over the socket
         router.route(host="127.0.0.1").pass_through()
-        online.environ["RPCTL_URL"] = listening.url
+        online.environ |= {"RPCTL_URL": listening.url, "RPCTL_TIMEOUT_S": "20"}
         for words in (["points", "balance"], ["points", "summary"], ["points", "add"], ["points", "redeem"]):
             after = ["5", "-q"] if words[1] in ("add", "redeem") else []
             ended = online(*words, *after[1:], "--", customer, *after[:1])
@@ -71,9 +71,7 @@ def test_an_id_that_would_be_another_path_is_refused_before_anything_is_sent(
     assert (ended.status, ended.out, len(service.calls)) == (2, "", 0), ended.err
     assert [line.partition(":")[0] for line in ended.err.splitlines()] == ["error", "hint"]
     if customer in (".", ".."):
-        assert (
-            ended.err.splitlines()[0] == f"error: The id {customer!r} cannot be sent: in a path it means another one."
-        )
+        assert f"The id {customer!r} cannot be sent: in a path it means another one." in ended.err
 
 
 @pytest.mark.parametrize("option", IDS)

@@ -49,7 +49,7 @@ def test_what_drips_is_ended_with_the_whole_time(client: Make, serve: Make, wher
     started_s = time.monotonic()
     with pytest.raises(TimedOut if method == "GET" else Unsettled, match="in time"):
         client(server.url, whole_s=0.4).http.request(method, "/points", safe=method == "GET")
-    assert 0.3 < time.monotonic() - started_s < 1.5
+    assert 0.3 < time.monotonic() - started_s < 4
     assert len(server.got) == 1
 
 
@@ -59,7 +59,7 @@ def test_over_tls_too(client: Make, serve: Make, certificate: Any, monkeypatch: 
     started_s = time.monotonic()
     with pytest.raises(TimedOut):
         client(server.url, whole_s=0.5).http.request("GET", "/points")
-    assert time.monotonic() - started_s < 1.5
+    assert time.monotonic() - started_s < 4
 
 
 @pytest.mark.parametrize(("whole_s", "connect_s"), [(600.0, 10.0), (2.0, 2.0)])

@@ -86,7 +86,7 @@ def test_no_proxy_carries_what_stays_on_this_machine(
         monkeypatch.setenv(name, proxy.url)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
     server = serve(answering(reply(200, 2000)), tls=certificate.context if scheme == "https" else None)
-    made = client(f"{scheme}://{host}:{server.port}", whole_s=0.5)
+    made = client(f"{scheme}://{host}:{server.port}")
     if (host, scheme) == ("localhost", "https"):  # for which the certificate is not
         with pytest.raises(TlsFailed):
             made.http.request("GET", "/points")
@@ -110,14 +110,14 @@ def test_what_drips_through_a_proxy_is_ended_with_the_whole_time(
     started_s = time.monotonic()
     with pytest.raises(TimedOut):
         client("https://api.test", whole_s=0.5).http.request("GET", "/points")
-    assert time.monotonic() - started_s < 1.5
+    assert time.monotonic() - started_s < 4
 
 
 def test_a_proxy_that_is_not_there_is_named_and_not_the_service(client: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = refusing()
     monkeypatch.setenv("https_proxy", proxy)
     with pytest.raises(ServiceUnreachable) as error:
-        client("https://api.test", whole_s=0.1).http.request("POST", "/points", safe=False)
+        client("https://api.test").http.request("POST", "/points", safe=False)
     assert error.value.message == f"The proxy {proxy.removeprefix('http://')} cannot be reached: Connection refused."
     assert error.value.hint == "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY."
 
@@ -126,7 +126,7 @@ def test_a_proxy_that_lets_nothing_through_is_named(client: Make, serve: Make, m
     proxy = serve(answering(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"))
     monkeypatch.setenv("https_proxy", proxy.url.replace("://", "://someone:pa55word@"))
     with pytest.raises(ServiceUnreachable) as error:
-        client("https://api.test", whole_s=0.1).http.request("GET", "/points")
+        client("https://api.test").http.request("GET", "/points")
     assert error.value.message == (
         f"The proxy 127.0.0.1:{proxy.port} lets nothing through to api.test: 407 Proxy Authentication Required."
     )
@@ -141,7 +141,7 @@ def test_a_proxy_that_cannot_be_one_is_a_matter_of_the_environment(
 ) -> None:
     monkeypatch.setenv("https_proxy", proxy)
     with pytest.raises((InvalidConfig, ServiceUnreachable)) as error:
-        client("https://api.test", whole_s=0.1).http.request("GET", "/points")
+        client("https://api.test").http.request("GET", "/points")
     assert "pa55" not in str(error.value)
 
 

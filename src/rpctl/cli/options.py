@@ -20,7 +20,7 @@ _COMMON: Final[tuple[tuple[tuple[str, ...], str | None, str], ...]] = (
     (("--ledger",), "FILE", "Work on this ledger file."),
     (("--offline",), None, "Work on the profile's local ledger although the profile is online."),
     (("-q", "--quiet"), None, "No notes, and nothing of what a write made."),
-    (("-v", "--verbose"), None, "Say on stderr which ledger is used, and why."),
+    (("-v", "--verbose"), None, "Say on stderr what is used, and why; and each request to a service."),
     (("--no-color",), None, "No colours."),
     (("--no-input",), None, "Never ask; refuse what would have to be asked."),
     (("-V", "--version"), None, "Print the version and end."),

@@ -20,7 +20,7 @@ WHOLE_ID = 36
 
 Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, taken as text.")]
 Description = Annotated[str | None, typer.Option(metavar="TEXT", help="What the customer sees.")]
-Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for internal use.")]
+Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for internal use (a ledger only).")]
 CreatedAt = Annotated[
     str | None, typer.Option(metavar="WHEN", help="The business date, e.g. 2026-01-31; by default now.")
 ]
@@ -62,7 +62,8 @@ def add(
     $ rpctl points add C1 --order-value 29.90 --reference order-10 --key order-10
 
     A customer that does not exist yet is created, and a note says so. With --key the command can be repeated
-    safely: the same key counts once.
+    safely: the same key counts once. Over a service whose answer was lost the exit status may be 8: what became of
+    it is not known, and the hint is the command that finds out.
     """
     from rpctl.domain.changes import AddPoints, Customers
     from rpctl.domain.values import parse_decimal, parse_instant, parse_points, parse_text, parse_when
@@ -92,7 +93,10 @@ def redeem(
     customer: Customer,
     points: Annotated[str | None, typer.Argument(metavar="[POINTS]", help="1 to 2147483647.")] = None,
     option: Annotated[
-        str | None, typer.Option(metavar="ID", help="In place of POINTS: exchange for this redeem option's coupon.")
+        str | None,
+        typer.Option(
+            metavar="ID", help="In place of POINTS: exchange for this redeem option's coupon (a ledger only)."
+        ),
     ] = None,
     description: Description = None,
     reason: Reason = None,
@@ -106,7 +110,7 @@ def redeem(
     $ rpctl points redeem C1 --option 6650a1 --key C1-coupon-1
 
     The points that expire first are used first. Where they do not suffice nothing is taken (exit 6,
-    insufficient_points).
+    insufficient_points). Over a service coupons are the customer's own business: `rpctl me redeem`.
     """
     from rpctl.domain.changes import RedeemPoints
     from rpctl.domain.values import parse_instant, parse_points, parse_text

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pytest
+from sandbox_client import running
 
 HEAVY: Final = frozenset(
     {"pydantic", "httpx", "keyring", "rich", "starlette", "uvicorn", "tomlkit", "platformdirs", "click", "hypothesis"}
@@ -56,6 +57,34 @@ def test_a_table_loads_rich_and_nothing_else_that_is_heavy() -> None:
     loaded("points", "add", "C1", "5")
 
     assert frozenset({"rich"}) == loaded("customer", "list", "-o", "table") & HEAVY
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A service with a customer C1, whom every command works on; a token is at hand."""
+    with running(token_lifetime_s=10**9) as one:
+        one.add("C1", 5)
+        for name, value in one.environ.items():
+            monkeypatch.setenv(name, value)
+        loaded("points", "balance", "C1")
+        yield
+
+
+def test_one_number_of_a_service_is_had_with_its_client_alone(service: None) -> None:
+    modules = loaded("points", "balance", "C1", "-o", "json")
+
+    assert frozenset({"httpx"}) == modules & HEAVY
+    assert frozenset() == modules & {"sqlite3", "decimal", "rpctl.delivery", "rpctl.backends.ledger", "rpctl.importing"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("points", "summary", "C1", "-o", "json"), ("customer", "list"), ("points", "add", "C1", "5", "-o", "json")],
+)
+def test_an_online_command_without_a_table_loads_no_more_than_it_reads_with(
+    command: tuple[str, ...], service: None
+) -> None:
+    assert frozenset({"httpx", "pydantic"}) == loaded(*command) & HEAVY
 
 
 @pytest.mark.parametrize("flag", ["--version", "-V"])

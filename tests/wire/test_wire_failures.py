@@ -179,8 +179,12 @@ def test_a_bad_request_for_a_balance_is_settled_by_the_summary(online: Any, serv
 
 @pytest.fixture
 def backend(service: respx.MockRouter) -> EmporixBackend:
-    http = Http("https://api.example", {"Emporix-Tenant": "shop"}, Waiting(0.1))
-    return EmporixBackend(http, _credentials(), "shop", writing=True)
+    return EmporixBackend(_patient(), _credentials(), "shop", writing=True)
+
+
+def _patient() -> Http:
+    """A client with all the time to send again what may be sent again."""
+    return Http("https://api.example", {"Emporix-Tenant": "shop"}, Waiting(60.0, lambda pause_s: None))
 
 
 def _credentials() -> Credentials:
@@ -245,7 +249,7 @@ def test_an_exchange_that_is_not_clearly_answered_is_unsettled_and_sent_once(
     status, answer, _ = FAILURES[failure]
     answer = {name: value for name, value in answer.items() if name in ("json", "content")}
     route = service.post(f"{PUBLIC}/redeem").respond(status, **answer)
-    storefront = Storefront(Http("https://api.example", {}, Waiting(0.1)), _credentials())
+    storefront = Storefront(_patient(), _credentials())
     with pytest.raises(Unsettled):
         storefront.redeem("6650a1", "main")
     assert len(route.calls) == 1

@@ -81,7 +81,6 @@ def test_imports_are_absolute() -> None:
         ("rpctl.manual", {"cli/help.py", "docgen", "manual"}),
         ("typer", {"cli"}),
         ("sqlite3", {"backends/ledger/sql", "delivery/journal.py"}),
-        ("starlette", {"sandbox"}),
         ("uvicorn", {"sandbox"}),
     ],
 )

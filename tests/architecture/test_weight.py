@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pytest
+
 from sandbox_client import running
 
 HEAVY: Final = frozenset(
-    {"pydantic", "httpx", "keyring", "rich", "starlette", "uvicorn", "tomlkit", "platformdirs", "click", "hypothesis"}
+    {"pydantic", "httpx", "keyring", "rich", "uvicorn", "tomlkit", "platformdirs", "click", "hypothesis"}
 )
 _PROGRAM: Final = """
 import atexit, json, os, sys

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -359,6 +358,8 @@ def _elements(readable: Readable, answer: Answer) -> Iterator[Any]:
 
 
 def _loaded(answer: Answer) -> dict[str, Any]:
+    from decimal import Decimal
+
     try:
         document = json.loads(answer.body, parse_float=Decimal)
     except (ValueError, RecursionError):
@@ -381,6 +382,8 @@ def _encoded(document: Any) -> bytes:
 
 
 def _as_number(value: Any) -> int | float:
+    from decimal import Decimal
+
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     raise TypeError(type(value).__name__)

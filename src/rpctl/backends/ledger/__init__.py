@@ -6,6 +6,7 @@ bulk         very many changes, thousands in a transaction; simple: additions ab
 runs         import runs: recorded, undone, forgotten; claims: one process at a time; undoing: the opposite of a run
 digests      keys, fingerprints and entries as digests
 audit        checks every invariant, independently of booking
+memory       a ledger that lives as long as the process
 upkeep       the file as someone looks after it: facts, backup, restore, export
 workplace    folders for what is half made, swept when their maker is gone
 sql/         the only modules that know the database: faults (errors), file, balances, entries (reading), books

@@ -137,6 +137,7 @@ POINTS: list[Step] = [
     ("customer", "delete", "N2", "--confirm", "N2"),
     ("customer", "show", "N2"),
     ("customer", "delete", "N2", "--confirm", "N2"),
+    ("customer", "create", "N2", "--points", "9", "--description", "welcome", "--key", "n2"),
     ("customer", "delete", "N1", "--confirm", "N1"),
     ("customer", "list"),
 ]

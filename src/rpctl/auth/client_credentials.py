@@ -99,7 +99,7 @@ def _with(request: httpx.Request, token: str) -> httpx.Request:
 
 
 def _token_request(account: Account, form: dict[str, str], request: httpx.Request) -> httpx.Request:
-    headers = {"Accept": "application/json"}
+    headers = {"Accept": "application/json", "Emporix-Tenant": account.tenant}
     if "User-Agent" in request.headers:
         headers["User-Agent"] = request.headers["User-Agent"]
     # The extensions carry the time-outs, which httpx knows for requests of its client's own making only.

@@ -159,7 +159,13 @@ class Session:
             return backend
         from rpctl.delivery.settle import Settling
 
-        return Settling(self._service, self.surroundings, lambda: self.random_bytes(12).hex())
+        service = self._service
+        return Settling(
+            service,
+            self.surroundings,
+            lambda: self.random_bytes(12).hex(),
+            lambda customer_id: self.journal(service.target).forget(customer_id),
+        )
 
     def writing_ledger(self, fields: Sequence[str] | None = None) -> LedgerBackend:
         """The local ledger, for a command that changes something only a ledger has; as `writing` and `ledger`."""

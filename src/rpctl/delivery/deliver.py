@@ -19,6 +19,7 @@ from rpctl.delivery.requests import sending_of
 from rpctl.domain.changes import AddPoints, Customers, RedeemPoints, Reverse
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown
 from rpctl.errors import (
+    CustomerDeleted,
     CustomerNotFound,
     InsufficientPoints,
     KeyReused,
@@ -75,8 +76,10 @@ class Deliverer:
             if known is not None and known.state not in (State.REFUSED, State.PLANNED):
                 if known.fingerprint != asked:
                     return Refused(_key_reused(key))
+                if known.is_forgotten:
+                    return Refused(CustomerDeleted("The key belongs to a change of a customer who was deleted since."))
                 if known.state is State.APPLIED:
-                    return AlreadyApplied(self._entry_of(known, self._summary(change.customer_id)))
+                    return AlreadyApplied(self._entry_of(known))
                 return self._go_on(known)
             try:
                 return self._first(change, asked, key_given=key_given)
@@ -243,7 +246,13 @@ class Deliverer:
         except CustomerNotFound:
             return None
 
-    def _entry_of(self, delivery: Delivery, summary: Summary | None) -> Entry:
+    def _entry_of(self, delivery: Delivery) -> Entry:
+        """The entry of a change that is in, as far as it can be read."""
+        try:
+            summary = self._summary(delivery.sending.customer_id)
+        except RpctlError as error:
+            self._world.note(f"what it looks like cannot be read: {error.message}")
+            return as_sent(delivery)
         return reconcile.find(delivery.sending, summary, delivery.key) or as_sent(delivery)
 
     def _reason(self, error: RpctlError, sending: Sending) -> RpctlError:

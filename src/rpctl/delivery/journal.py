@@ -72,6 +72,11 @@ class Delivery(NamedTuple):
     sending: Sending
 
     @property
+    def is_forgotten(self) -> bool:
+        """Whether the customer was deleted since."""
+        return not self.sending.customer_id
+
+    @property
     def is_open(self) -> bool:
         """Whether it may count and may not."""
         return self.state in (State.SENDING, State.UNKNOWN)
@@ -130,6 +135,19 @@ class Journal:
         )  # fmt: skip
         with self._translated():
             self._connection().execute("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def forget(self, customer_id: str) -> None:
+        """Takes a deleted customer's id and text out of what is settled; the keys stay, so that none counts again."""
+        sql = (
+            "UPDATE deliveries SET customer_id = '', sending = json_remove(json_set(sending, '$.customer_id', ''),"
+            " '$.description', '$.reference_id', '$.reverses') WHERE target = ? AND customer_id = ?"
+            " AND state NOT IN ('sending', 'unknown')"
+        )
+        with self._translated():
+            connection = self._connection()
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute(sql, (self.target, customer_id))
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # -- markers ---------------------------------------------------------------------------------------
 

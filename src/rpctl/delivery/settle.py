@@ -19,6 +19,7 @@ from rpctl.errors import (
     OptionExists,
     OptionNotFound,
     OutcomeUnknown,
+    RpctlError,
     ServiceUnavailable,
     StaleVersion,
 )
@@ -35,12 +36,20 @@ _AFTER_FAILURE_S: Final = 1.0
 
 
 class Settling:
-    """A service's writes behind the port `Writes`. ``new_id`` makes ids for redeem options that come without one."""
+    """A service's writes behind the port `Writes`. ``new_id`` makes ids for redeem options that come without one;
+    ``forget`` is told of every customer who is deleted."""
 
-    def __init__(self, service: Service, surroundings: Surroundings, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        service: Service,
+        surroundings: Surroundings,
+        new_id: Callable[[], str],
+        forget: Callable[[str], None],
+    ) -> None:
         self._service = service
         self._world = surroundings
         self._new_id = new_id
+        self._forget = forget
 
     # -- customers -------------------------------------------------------------------------------------
 
@@ -62,7 +71,16 @@ class Settling:
         raise _failed(f"create customer {customer_id}")
 
     def delete_customer(self, customer_id: str) -> Tombstone:
-        """See the port. Sent again only while the very entries are still there: a customer who was created anew
+        """See the port."""
+        tombstone = self._delete_customer(customer_id)
+        try:
+            self._forget(customer_id)
+        except RpctlError as error:  # the customer is gone all the same
+            self._world.note(f"the journal still names the customer: {error.message}")
+        return tombstone
+
+    def _delete_customer(self, customer_id: str) -> Tombstone:
+        """Sent again only while the very entries are still there: a customer who was created anew
         meanwhile is another one."""
         before = self._summary(customer_id)
         for _ in range(_MAX_SENDINGS):
@@ -183,8 +201,6 @@ def exchange(storefront: Exchanging, option_id: str, site_code: str, surrounding
     Raises `CouponCodeLost` where points were taken and no code came, `ServiceUnavailable` where nothing was taken,
     `OutcomeUnknown` where that cannot be read, and what the service refuses it with.
     """
-    from rpctl.errors import RpctlError
-
     before = {entry.id for entry in storefront.summary().redeemed}
     try:
         return storefront.redeem(option_id, site_code)

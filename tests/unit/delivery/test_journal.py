@@ -140,3 +140,20 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with closing(Journal(tmp_path / "file/journal.db", "t")) as journal, pytest.raises(JournalUnusable):
         journal.write(ROW)
+
+
+def test_a_deleted_customer_is_forgotten_and_the_keys_are_not(journal: Journal) -> None:
+    journal.write(ROW._replace(key="done", state=State.APPLIED))
+    journal.write(ROW._replace(key="open"))
+    journal.write(ROW._replace(key="other", state=State.APPLIED, sending=SENDING._replace(customer_id="C2")))
+    journal.forget("C1")
+
+    found = journal.find("done")
+    assert found is not None
+    assert (found.is_forgotten, found.fingerprint, found.sending.description) == (True, ROW.fingerprint, None)
+    assert journal.find("open") == ROW._replace(key="open")  # what may still count is found out first
+    assert journal.find("other") is not None
+    journal.write(ROW._replace(key="open", state=State.APPLIED))
+    journal.forget("C1")
+    journal.close()
+    assert b"C1" not in b"".join(path.read_bytes() for path in journal.path.parent.iterdir())

@@ -106,6 +106,7 @@ class World:
     def __init__(self) -> None:
         self.slept: list[float] = []
         self.notes: list[str] = []
+        self.forgotten: list[str] = []
         self.surroundings = Surroundings(lambda: 0, self.slept.append, 30.0, self.notes.append)
 
 
@@ -115,7 +116,7 @@ def world() -> World:
 
 
 def settling(service: Any, world: World) -> Settling:
-    return Settling(service, world.surroundings, lambda: "made-id")
+    return Settling(service, world.surroundings, lambda: "made-id", world.forgotten.append)
 
 
 def lot(entry_id: str) -> AddedPoints:
@@ -160,7 +161,7 @@ def test_a_customer_is_deleted_and_what_they_had_is_told(answers: tuple[str, ...
     tombstone = settling(service, world).delete_customer("C1")
 
     assert (tombstone.entries, tombstone.points_added, tombstone.points_left) == (1, 50, 50)
-    assert service.customers_ == {}
+    assert (service.customers_, world.forgotten) == ({}, ["C1"])
 
 
 def test_a_customer_who_was_created_anew_meanwhile_is_not_deleted(world: World) -> None:

@@ -24,7 +24,7 @@
     |- OutcomeUnknown          8   it was sent, and no answer settles it
     |  `- CouponCodeLost
     |- Temporary              75   the same command later goes on
-    |  |- LedgerBusy, ImportUnderWay, DeliveryUnderWay, StorageFull, OutputLost
+    |  |- LedgerBusy, JournalBusy, ImportUnderWay, DeliveryUnderWay, StorageFull, OutputLost
     |  |- ServiceUnreachable, ServiceUnavailable, RateLimited, TimedOut, AnswerInvalid
     `- Interrupted           130   Ctrl-C
        `- Terminated         143   SIGTERM
@@ -122,7 +122,12 @@ class NotFound(RpctlError):
 
 
 class CustomerNotFound(NotFound):
-    """The customer has no reward points entry."""
+    """The customer has no reward points entry.
+
+    ``is_certain``: who knows the customers said so in the documented words; a 404 of anybody else proves nothing.
+    """
+
+    is_certain = True
 
     code = "customer_not_found"
     default_hint = "Check the id; `rpctl customer list --search TEXT` finds customers."
@@ -389,6 +394,13 @@ class LedgerBusy(Temporary):
 
     code = "ledger_busy"
     default_hint = "Try the same command again; nothing of it was written."
+
+
+class JournalBusy(Temporary):
+    """Another process kept the journal of what was sent for longer than the time-out."""
+
+    code = "journal_busy"
+    default_hint = "Try the same command again; nothing was sent."
 
 
 class ImportUnderWay(Temporary):

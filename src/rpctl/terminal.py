@@ -170,6 +170,10 @@ class Terminal:
         if not self.quiet:
             self._say("note: ", "2", text)
 
+    def trace(self, text: str) -> None:
+        """What is done, for who asked to see it; ``--quiet`` does not take it back."""
+        self._say("trace: ", "2", text)
+
     def warn(self, text: str) -> None:
         """Something to look at; never dropped."""
         self._say("warning: ", "33", text)

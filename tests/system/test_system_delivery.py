@@ -107,27 +107,30 @@ def test_without_any_marker_nothing_is_sent_again_and_what_cannot_be_told_is_sai
 
 
 def test_an_unknown_outcome_hints_at_the_command_that_finds_out(command_line: Callable[..., Any]) -> None:
-    dropped = frozenset({"id", "description"})
-    with running(token_lifetime_s=10**9, drop_markers=dropped, lose_answer_rate=0.5, seed=1) as service:
-        rpctl = command_line(**surroundings(service))
-        for number in range(6):
-            rpctl("points", "add", "C1", "1", "--key", f"first-{number}")
-        for _ in range(20):
-            ended = rpctl(
-                "points",
-                "add",
-                "C1",
-                "5",
-                "-o",
-                "json",
-                "--",
-            )
+    with running(token_lifetime_s=10**9, fail_rate=0.5, seed=1) as service:
+        for number in range(30):  # machines that know nothing of this service yet, until a sending fails
+            rpctl = command_line(f"m{number}", **surroundings(service))
+            ended = rpctl("--profile=", "points", "add", "C1", "5", "--description", "--", "-o", "json", "--")
             if ended.status == 8:
                 break
         error = json.loads(ended.err.splitlines()[-1])["error"]
+        key = re.search(r"--key=([0-9a-f]{24})", error["hint"])
 
-        assert error["code"] == "outcome_unknown"
-        assert re.search(r"rpctl points add C1 5 -o json --key=[0-9a-f]{24} --", error["hint"])
+        assert (error["code"], error["httpStatus"]) == ("outcome_unknown", 500)
+        assert error["request"] == "POST /reward-points/customer/C1/addPoints"
+        assert key is not None
+        hinted = f"rpctl --profile= points add --key={key[1]} C1 5 --description -- -o json --"
+        assert error["hint"] == f"This finds out, and counts once: {hinted}"
+
+
+def test_where_no_mark_survives_the_hint_promises_nothing(command_line: Callable[..., Any]) -> None:
+    dropped = frozenset({"id", "description"})
+    with running(token_lifetime_s=10**9, drop_markers=dropped, lose_answer_rate=0.5, seed=1) as service:
+        rpctl = command_line(**surroundings(service))
+        ends = [rpctl("points", "add", "C1", "1", "-o", "json") for _ in range(20)]
+        hints = [json.loads(one.err.splitlines()[-1])["error"]["hint"] for one in ends if one.status == 8]
+
+        assert "This service keeps no marks to tell by" in hints[-1]
 
 
 def test_a_key_counts_once_on_two_machines(service: Running, command_line: Callable[..., Any]) -> None:

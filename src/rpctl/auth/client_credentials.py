@@ -6,8 +6,7 @@ A token goes to the service of its account and to nobody else: to another scheme
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Final, NoReturn
 
 from rpctl.auth.account import Account
@@ -20,8 +19,6 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its comm
 import httpx  # noqa: E402
 
 _UNAUTHORIZED: Final = 401
-_AGAIN: Final = frozenset({429, 500, 502, 503, 504})
-_PAUSES_S: Final = (0.2, 0.4, 0.8, 1.6, 3.2)
 
 Flow = Generator[httpx.Request, httpx.Response, None]
 
@@ -33,9 +30,8 @@ class ClientCredentials(httpx.Auth):
     Only an answer that holds a token is read here: those to the requests themselves may be long.
     """
 
-    def __init__(self, tokens: ServiceToken, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, tokens: ServiceToken) -> None:
         self._tokens = tokens
-        self._sleep = sleep
 
     @property
     def source(self) -> str:
@@ -59,14 +55,8 @@ class ClientCredentials(httpx.Auth):
             token = self._tokens.held(besides=refused)
             if token is not None:
                 return token
-            form = self._tokens.form()
-            for pause_s in (*_PAUSES_S, None):
-                response = yield _token_request(self._tokens.account, form, request)
-                body = _body(response)
-                if response.status_code not in _AGAIN or pause_s is None:
-                    break
-                self._sleep(pause_s)
-            return self._tokens.accept(response.status_code, body)
+            response = yield _token_request(self._tokens.account, self._tokens.form(), request)
+            return self._tokens.accept(response.status_code, _body(response))
 
     def __repr__(self) -> str:
         return f"<access token of {self.source}>"
@@ -102,15 +92,18 @@ def _token_request(account: Account, form: dict[str, str], request: httpx.Reques
     headers = {"Accept": "application/json", "Emporix-Tenant": account.tenant}
     if "User-Agent" in request.headers:
         headers["User-Agent"] = request.headers["User-Agent"]
-    # The extensions carry the time-outs, which httpx knows for requests of its client's own making only.
-    return httpx.Request("POST", account.url + PATH, headers=headers, data=form, extensions=dict(request.extensions))
+    # The time-outs, which httpx knows for requests of its client's own making only, and what watches the connection.
+    carried = {name: value for name, value in request.extensions.items() if name in ("timeout", "trace")}
+    return httpx.Request("POST", account.url + PATH, headers=headers, data=form, extensions=carried)
 
 
 def _body(response: httpx.Response) -> bytes:
     try:
         return response.read()
     except httpx.DecodingError:
-        raise AnswerInvalid(f"The answer to {REQUEST} cannot be unpacked.").of_request(REQUEST) from None
+        raise AnswerInvalid(f"The answer to {REQUEST} cannot be read: it is packed wrongly or too long.").of_request(
+            REQUEST
+        ) from None
 
 
 def _check_origin(account: Account, request: httpx.Request) -> None:

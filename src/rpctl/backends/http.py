@@ -23,6 +23,7 @@ from rpctl.errors import (
     AnswerInvalid,
     InvalidConfig,
     InvalidValue,
+    RateLimited,
     RpctlError,
     ServiceUnavailable,
     ServiceUnreachable,
@@ -33,8 +34,14 @@ from rpctl.errors import (
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its command line loads click and rich
 import httpx  # noqa: E402
 
+LEAVING: Final = "rpctl.leaving"
+"""The extension of a request that is told when it leaves; requests for tokens on its way do not carry it on."""
+
 _CONNECT_S: Final = 10.0
 _MAX_TRIES: Final = 8
+_MAX_CONNECTIONS: Final = 4  # who is not there is told soon
+_SHORT_BYTES: Final = 1024 * 1024
+_SOON_S: Final = 1.0
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 8.0
 _NOT_UNPACKED: Final = "the answer to {} cannot be unpacked"
@@ -77,6 +84,7 @@ class Http:
         self._trace = trace
         self._opened: httpx.Client | None = None
         self._socket: socket.socket | None = None
+        self._left_s = 0.0
         self._asked_for: tuple[str, int] | None = None  # whom the last connection was to: a proxy, maybe
 
     # -- requests --------------------------------------------------------------------------------------
@@ -93,13 +101,17 @@ class Http:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         safe: bool = True,
+        leaving: Callable[[], None] | None = None,
+        once_only: bool = False,
         limit: int = MAX_ANSWER_BYTES,
     ) -> Answer:
         """Sends a request and returns its answer, whatever the status is.
 
         ``path`` is encoded already and begins with a slash; ``safe``: sending it again harms nobody, so 5xx, 429 and
         lost answers are tried again with growing pauses (or what Retry-After says) while there is time. The last
-        answer with such a status is returned.
+        answer with such a status is returned. ``leaving`` is called whenever the request is about to leave, after the
+        token is had; what it raises ends the request before anything is sent. ``once_only``: whatever the answer is, it
+        is the last one.
 
         Raises `ServiceUnreachable`, `TlsFailed`: nothing was sent; `TimedOut`, `ServiceUnavailable`, `AnswerInvalid`
         for what is safe; `Unsettled` for what is not and may have been applied; what the authentication raises.
@@ -111,6 +123,7 @@ class Http:
 
         def once(left_s: float) -> Answer:
             request = self._build(method, path, left_s, params=params, data=form, content=content, headers=headers)
+            request.extensions[LEAVING] = leaving
             with self._answering(request, auth, left_s) as (response, _):
                 try:
                     body = _read(response, limit, told)
@@ -118,7 +131,7 @@ class Http:
                     raise error if safe else Unsettled(error.message, answered=False) from None
                 return Answer(response.status_code, response.headers, body, told)
 
-        return self._patiently(once, told, safe=safe)
+        return self._patiently(once, told, safe=safe, once_only=once_only)
 
     @contextmanager
     def stream(self, path: str, *, auth: httpx.Auth | None = None) -> Iterator[tuple[Answer, Readable | None]]:
@@ -162,7 +175,10 @@ class Http:
             host = urlsplit(self.base_url).hostname or ""
             # What is sent in plain needs no certificates, which take long to load.
             verify = _nothing_trusted() if self.base_url.startswith("http://") else True
-            hooks = {"response": [_refuse_layers]}
+            hooks: dict[str, list[Callable[..., Any]]] = {
+                "request": [self._leaves],
+                "response": [_refuse_layers, _shorten_refusals, self._tell_response],
+            }
             try:
                 host.encode("idna")
                 transport = httpx.HTTPTransport(verify=verify) if _is_this_machine(host) else None  # without proxies
@@ -184,7 +200,7 @@ class Http:
 
     def _build(self, method: str, path: str, left_s: float, **parts: Any) -> httpx.Request:
         timeout = httpx.Timeout(left_s, connect=min(_CONNECT_S, left_s))
-        extensions = {"trace": self._note_connection}
+        extensions: dict[str, Any] = {"trace": self._note_connection, LEAVING: None}
         try:
             request = self._client.build_request(
                 method, self.base_url + path, timeout=timeout, extensions=extensions, **parts
@@ -197,10 +213,19 @@ class Http:
         return request
 
     def _note_connection(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith(".send_request_headers.started"):
+            self._connected(info["request"].extensions)
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):  # inside a proxy's tunnel too
             self._socket = info["return_value"].get_extra_info("socket")
         elif event.endswith(".connect_tcp.started"):
             self._asked_for = (info["host"], info["port"])
+
+    def _connected(self, extensions: Mapping[str, Any]) -> None:
+        """A request leaves only now where its connection took long."""
+        waited_s = time.monotonic() - self._left_s
+        self._left_s = time.monotonic()
+        if waited_s > _SOON_S and (leaving := extensions.get(LEAVING)):
+            leaving()
 
     @contextmanager
     def _answering(
@@ -211,17 +236,15 @@ class Http:
         late = threading.Event()
         watch = threading.Timer(left_s, self._cut, (late,))
         watch.daemon = True
-        started_s = time.monotonic()
         watch.start()
         response = None
         try:
-            self._tell(f"> {request.method} {request.url}")
             response = self._client.send(request, auth=auth, stream=True)
-            self._tell(f"< {response.status_code} {request.method} {request.url.path}", started_s)
             yield response, watch
         except httpx.HTTPError as error:
             own = getattr(error, "_request", None) in (request, None)
-            raise _Lost(error, self._asked_for, is_late=late.is_set(), is_own=own) from error
+            since_s = time.monotonic() - self._left_s
+            raise _Lost(error, self._asked_for, since_s, is_late=late.is_set(), is_own=own) from error
         finally:
             watch.cancel()
             if response is not None:
@@ -234,14 +257,25 @@ class Http:
             with suppress(OSError):  # the plain method: TLS is not to be ended from another thread
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
-    def _tell(self, line: str, started_s: float | None = None) -> None:
+    def _leaves(self, request: httpx.Request) -> None:
+        """Before every request, those for tokens too."""
+        self._left_s = request.extensions["started_s"] = time.monotonic()
+        if leaving := request.extensions.get(LEAVING):
+            leaving()
+        self._tell(f"> {request.method} {request.url}")
+
+    def _tell_response(self, response: httpx.Response) -> None:
+        request = response.request
+        took_ms = (time.monotonic() - request.extensions["started_s"]) * 1000
+        self._tell(f"< {response.status_code} {request.method} {request.url.path} ({took_ms:.0f} ms)")
+
+    def _tell(self, line: str) -> None:
         if self._trace is not None:
-            took = "" if started_s is None else f" ({(time.monotonic() - started_s) * 1000:.0f} ms)"
-            self._trace(line + took)
+            self._trace(line)
 
     # -- again -----------------------------------------------------------------------------------------
 
-    def _patiently(self, once: Callable[[float], Answer], told: str, *, safe: bool) -> Answer:
+    def _patiently(self, once: Callable[[float], Answer], told: str, *, safe: bool, once_only: bool = False) -> Answer:
         ends_s = time.monotonic() + self._waiting.whole_s
         tries = 0
         while True:
@@ -250,12 +284,15 @@ class Http:
             error: RpctlError | Unsettled | None = None
             try:
                 answer = once(max(ends_s - time.monotonic(), 0.05))
-                again = answer.status == 429 or (safe and answer.status in (500, 502, 503, 504))
+                again = not once_only and (answer.status == 429 or (safe and answer.status in (500, 502, 503, 504)))
             except _Lost as lost:
                 error = _told(lost, told, self.base_url, safe=safe)
                 again = isinstance(error, ServiceUnreachable | ServiceUnavailable)
+            except (ServiceUnavailable, RateLimited) as no_token:  # the request itself never left
+                error, again = no_token, True
             pause_s = self._pause_s(tries, answer)
-            if not again or tries == _MAX_TRIES or time.monotonic() + pause_s > ends_s:
+            most = _MAX_CONNECTIONS if isinstance(error, ServiceUnreachable) else _MAX_TRIES
+            if not again or tries == most or time.monotonic() + pause_s > ends_s:
                 if error is not None:
                     raise error
                 assert answer is not None
@@ -267,6 +304,8 @@ class Http:
         asked = answer.headers.get("Retry-After", "").strip() if answer else ""
         if asked.isascii() and asked.isdigit():
             return int(asked[:6]) + self._waiting.jitter() * _FIRST_PAUSE_S
+        if asked and (until_s := _seconds_until(asked)) is not None:
+            return until_s + self._waiting.jitter() * _FIRST_PAUSE_S
         return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (tries - 1)) * (0.5 + self._waiting.jitter() / 2)
 
 
@@ -307,13 +346,21 @@ class Readable:
 
 
 class _Lost(Exception):
-    """No answer, with what httpx says of it. ``asked_for``: host and port that the last connection was to; ``is_own``:
+    """No answer, with what httpx says of it. ``asked_for``: host and port that the last connection was to; ``since_s``:
+    how long ago the request left; ``is_own``:
     it was this request, not one for a token on its way."""
 
     def __init__(
-        self, error: httpx.HTTPError, asked_for: tuple[str, int] | None, *, is_late: bool, is_own: bool
+        self,
+        error: httpx.HTTPError,
+        asked_for: tuple[str, int] | None,
+        since_s: float,
+        *,
+        is_late: bool,
+        is_own: bool,
     ) -> None:
         super().__init__()
+        self.since_s = since_s
         self.error = error
         self.asked_for = asked_for
         self.is_late = is_late
@@ -346,7 +393,7 @@ def _told(lost: _Lost, told: str, base_url: str, *, safe: bool) -> RpctlError | 
         kind, why = AnswerInvalid, _NOT_UNPACKED.format(told)
     if safe or not lost.is_own:
         return kind(f"{_sentence(why)}.").of_request(told)
-    return Unsettled(why, answered=False)
+    return Unsettled(why, answered=False, since_s=lost.since_s, answer=(told, None))
 
 
 def _proxy(asked_for: tuple[str, int] | None, base_url: str) -> str | None:
@@ -394,6 +441,33 @@ def _sentence(why: str) -> str:
     return f"T{why[1:]}" if why.startswith("the ") else why  # a host's name stays as it is
 
 
+class _Short(httpx.SyncByteStream):
+    """A stream that ends in an error where it is longer than an answer to nothing needs to be."""
+
+    def __init__(self, stream: httpx.SyncByteStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        length = 0
+        for piece in self._stream:
+            length += len(piece)
+            if length > _SHORT_BYTES:
+                raise httpx.DecodingError("longer than a refusal can be")
+            yield piece
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        self._stream.close()
+
+
+def _shorten_refusals(response: httpx.Response) -> None:
+    """A 401 and what answers a request for a token are read whole, wherever they come from."""
+    is_own = LEAVING in response.request.extensions
+    is_short = not is_own or response.status_code == httpx.codes.UNAUTHORIZED
+    if is_short and isinstance(response.stream, httpx.SyncByteStream):
+        response.stream = _Short(response.stream)
+
+
 def _refuse_layers(response: httpx.Response) -> None:
     """One kilobyte that is packed twice can become a gigabyte at once, and no service packs twice."""
     if len(response.headers.get_list("Content-Encoding", split_commas=True)) > 1:
@@ -407,6 +481,16 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _seconds_until(date: str) -> float | None:
+    """How far off the date of a Retry-After is, by this machine's clock; None where it is no date."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(parsedate_to_datetime(date).timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _nothing_trusted() -> Any:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from rpctl.domain.markers import with_token
+from rpctl.domain.points import description_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
@@ -90,7 +93,7 @@ class Backend(Writes, Protocol):
         ...
 
     def summary(self, customer_id: str) -> Summary:
-        """Everything of one customer (operation 5). Raises `CustomerNotFound`."""
+        """Everything of one customer (operation 5). Raises `CustomerNotFound`, certain or not."""
         ...
 
     def summaries(self, limit: int | None = None) -> Iterator[Summary]:
@@ -185,15 +188,34 @@ class Sending(NamedTuple):
     short: int = 0
     reverses: str | None = None
 
+    @property
+    def text(self) -> str | None:
+        """The description as it leaves. The token takes the place of what the service would have written by itself, so
+        that is written here."""
+        if not self.tagged:
+            return self.description
+        own = description_of(redeemed=self.kind == "redeem", reference_id=self.reference_id)
+        return with_token(self.description or own, self.token)
+
 
 class Unsettled(Exception):
     """A change was sent and its answer does not tell whether it is in. ``answered``: the service said that it failed;
-    otherwise nothing, or nothing of the service's own, came back and it may still be at work on it."""
+    otherwise nothing, or nothing of the service's own, came back and it may still be at work on it. ``since_s``: how
+    long ago it left, at least; ``answer``: the request and its answer's status, where there was one."""
 
-    def __init__(self, message: str, *, answered: bool) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        answered: bool,
+        since_s: float = 0.0,
+        answer: tuple[str, int | None] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.answered = answered
+        self.since_s = since_s
+        self.answer = answer
 
 
 def target_of(url: str, tenant: str) -> str:
@@ -208,10 +230,11 @@ class Service(Backend, Protocol):
     target: str
     """See `target_of`."""
 
-    def send(self, sending: Sending) -> None:
-        """Sends a change of points once (operations 3, 6, 7). Returns after the documented success. Raises
-        `ServiceUnreachable`, `RateLimited` and `NotLoggedIn` where it was never applied, `CustomerExists` and
-        `RequestRefused` where the service refuses it, `Unsettled`."""
+    def send(self, sending: Sending, leaving: Callable[[], None]) -> None:
+        """Sends a change of points once (operations 3, 6, 7); ``leaving`` is called whenever the request is about to
+        leave, and ends it by what it raises. Returns after the documented success. Raises `ServiceUnreachable`,
+        `RateLimited` and `NotLoggedIn` where it was never applied, `CustomerExists` and `RequestRefused` where the
+        service refuses it, `Unsettled`."""
         ...
 
 

@@ -46,6 +46,7 @@ def api(
     where no answer comes, the exit status is 8.
     """
     from rpctl.auth.credentials import MANAGE, VIEW
+    from rpctl.backends.emporix.backend import is_unclear
     from rpctl.backends.emporix.problems import error_of
     from rpctl.backends.port import Unsettled
 
@@ -61,17 +62,24 @@ def api(
     headers = None if body is None else {"Content-Type": "application/json"}
     try:
         answer = connection.http.request(
-            verb, where, auth=auth, params=params, content=body, headers=headers, safe=verb == _READING
-        )
+            verb, where, auth=auth, params=params, content=body, headers=headers, safe=verb == _READING,
+            once_only=verb != _READING,
+        )  # fmt: skip
     except Unsettled as lost:
-        raise OutcomeUnknown(
-            f"Whether {verb} {where} was done cannot be told: {lost.message}.",
-            "Read what it would have changed before it is sent again.",
-        ) from lost
+        raise _unknown(verb, where, lost.message) from lost
     session.terminal.write(_shown(answer.body))
+    if verb != _READING and is_unclear(answer):
+        raise _unknown(verb, where, f"it was answered with {answer.status}")
     if answer.status >= 300:
         raise error_of(answer)
     return View((), many=True, bare=True)
+
+
+def _unknown(verb: str, where: str, why: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"Whether {verb} {where} was done cannot be told: {why}.",
+        "Read what it would have changed before it is sent again.",
+    )
 
 
 def _method(text: str) -> str:

@@ -63,7 +63,8 @@ def redeem(
         raise ReadOnlyProfile(f"{session.whose} is read-only.")
     session.check_fields(("code",))
     session.repeat_hint = "`rpctl me summary` tells whether points were taken; exchanging again takes them once more."
-    return record({"code": exchange(_storefront(session), option_id, site_code, session.surroundings)}, written=True)
+    code = exchange(_storefront(session), option_id, site_code, session.surroundings)
+    return record({"code": code})  # with --quiet too: nothing else has it
 
 
 def _storefront(session: Session) -> Storefront:

@@ -52,6 +52,7 @@ class _Common:
     help: str | None
 
     def take_common(self, ctx: typer.Context) -> None:
+        ctx.obj.path = ctx.command_path
         for name in COMMON_NAMES & ctx.params.keys():
             value = ctx.params.pop(name)
             if value is not None and value is not False:

@@ -72,7 +72,7 @@ def set_(
     site_code = parse_id(session.settings.site if site is None else site, "site code")
     program = session.writing(_FIELDS).set_program(site_code, settings)
     if session.settings.is_online:
-        session.terminal.note("the service keeps to the settings it knows for up to 15 minutes")
+        session.terminal.note("the service caches these settings: the change takes effect within 15 minutes")
     return _view(program, written=True)
 
 

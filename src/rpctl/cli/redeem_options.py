@@ -106,7 +106,10 @@ def create(
             raise UsageError(f"{flag} is missing.", 'rpctl options create --name "10 %" --points 90 --percent 10')
     if not from_ and "coupon" not in document:
         raise UsageError("A redeem option needs a coupon.", "Add --percent 10, or --amount 10 --currency EUR.")
-    return _view([session.writing(_FIELDS).create_option(document)], written=True)
+    books = session.writing(_FIELDS)
+    if session.settings.is_online:  # it has no key: the same command again might make another one
+        session.repeat_hint = "`rpctl options list` shows whether it was made; repeat this only if it was not."
+    return _view([books.create_option(document)], written=True)
 
 
 @app.command()
@@ -139,6 +142,7 @@ def update(
     """
     session: Session = ctx.obj
     option_id = parse_id(id, "option id")
+    books = session.writing(_FIELDS)  # first, so that one token serves for reading and writing
     current = _find(session, option_id)
     changes = _changes(session, ctx.params, current)
     if not changes and not from_:
@@ -160,7 +164,7 @@ def update(
             currentVersion=current.version,
             sentVersion=known,
         )
-    return _view([session.writing(_FIELDS).update_option(option_id, known, document)], written=True)
+    return _view([books.update_option(option_id, known, document)], written=True)
 
 
 @app.command()
@@ -174,8 +178,8 @@ def delete(
     $ rpctl options delete 6650a1 --yes
     """
     session: Session = ctx.obj
-    option = _find(session, parse_id(id, "option id"))
     backend = session.writing(("id", "deleted"))
+    option = _find(session, parse_id(id, "option id"))
     session.consent(
         f"Delete redeem option {option.id} ({option.name})?",
         yes=yes,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rpctl import __version__
 from rpctl.errors import (
@@ -31,12 +31,16 @@ if TYPE_CHECKING:
     from rpctl.backends.ledger.backend import LedgerBackend, Setting
     from rpctl.backends.port import Backend, Writes
     from rpctl.config.settings import Settings
-    from rpctl.delivery.deliver import Surroundings
+    from rpctl.delivery.deliver import Deliverer, Surroundings
     from rpctl.delivery.journal import Journal
     from rpctl.domain.changes import Change
     from rpctl.domain.outcomes import Outcome
     from rpctl.domain.values import Instant
     from rpctl.render.views import View
+
+
+_WITH_KEY: Final = {("points", "add"), ("points", "redeem"), ("points", "reverse"), ("customer", "create")}
+"""Noun and verb of the commands that take a key."""
 
 
 def system_clock() -> Instant:
@@ -62,6 +66,7 @@ class Session:
         self.random_bytes = random_bytes
         self.sleep = sleep
         self.argv: Sequence[str] = ()
+        self.path = "rpctl"  # and the noun and verb that were understood
         self.flags: dict[str, Any] = {}
         self.fresh_key: str | None = None
         self.repeat_hint: str | None = None  # what to do after an end in the middle, where it is not the same again
@@ -127,9 +132,8 @@ class Session:
 
         backend = self._opened()
         if not isinstance(backend, LedgerBackend):
-            words = " ".join(self.words[:2])
             raise UnsupportedOperation(
-                f"`rpctl {words}` works on a local ledger, and {self.whose} works on a service.",
+                f"`{self.path}` works on a local ledger, and {self.whose} works on a service.",
                 "--offline works on the profile's own ledger; another profile or --offline --ledger FILE on another.",
             )
         return backend
@@ -138,9 +142,9 @@ class Session:
         if self._backend is None:
             from rpctl.backends import open_backend
 
-            if self.flags.get("verbose"):
-                self._say_where()
             self.settings.check_world()
+            if self.flags.get("verbose") and not self.settings.is_online:
+                self._say_where()
             self._backend = open_backend(self.settings, self._setting, self.connect)
         return self._backend
 
@@ -159,13 +163,7 @@ class Session:
             return backend
         from rpctl.delivery.settle import Settling
 
-        service = self._service
-        return Settling(
-            service,
-            self.surroundings,
-            lambda: self.random_bytes(12).hex(),
-            lambda customer_id: self.journal(service.target).forget(customer_id),
-        )
+        return Settling(self._service, self.surroundings, lambda: self.random_bytes(12).hex(), self._deliverer)
 
     def writing_ledger(self, fields: Sequence[str] | None = None) -> LedgerBackend:
         """The local ledger, for a command that changes something only a ledger has; as `writing` and `ledger`."""
@@ -182,9 +180,18 @@ class Session:
     # -- the service -----------------------------------------------------------------------------------
 
     def connect(self) -> Connection:
-        """The way to the profile's service. Raises `UsageError` where it has none, `InvalidConfig`."""
+        """The way to the profile's service. Raises `UnsupportedOperation` where commands work on a ledger,
+        `UsageError`, `InvalidConfig`."""
         from rpctl.backends import Connection
 
+        self.settings.check_world()
+        if not self.settings.is_online:
+            raise UnsupportedOperation(
+                f"`{self.path}` works on a service, and {self.whose} works on a local ledger.",
+                "`rpctl profile create NAME --backend emporix --tenant TENANT --client-id ID` makes a profile for one.",
+            )
+        if self.flags.get("verbose") and self._backend is None:
+            self._say_where()
         return Connection(self.http, self.credentials, self.settings.online().tenant)
 
     @cached_property
@@ -193,8 +200,13 @@ class Session:
         from rpctl.backends.http import Http, Waiting
 
         service = self.settings.online()
-        headers = {"Emporix-Tenant": service.tenant, "User-Agent": f"rpctl/{__version__}", "Accept": "application/json"}
-        trace = self.terminal.note if self.flags.get("verbose") else None
+        headers = {
+            "Emporix-Tenant": service.tenant,
+            "User-Agent": f"rpctl/{__version__}",
+            "Accept": "application/json",
+            "Cache-Control": "no-cache",  # what is read decides what is sent
+        }
+        trace = self.terminal.trace if self.flags.get("verbose") else None
         return Http(service.url, headers, Waiting(self.settings.timeout_s, self.sleep), trace)
 
     @cached_property
@@ -231,7 +243,10 @@ class Session:
         """What delivery is told of the world."""
         from rpctl.delivery.deliver import Surroundings
 
-        return Surroundings(self.clock, self.sleep, self.settings.settle_s, self.terminal.note, not self.terminal.quiet)
+        terminal = self.terminal
+        return Surroundings(
+            self.clock, self.sleep, self.settings.settle_s, terminal.note, terminal.warn, not terminal.quiet
+        )
 
     def journal(self, target: str) -> Journal:
         """The journal of what was sent to a service, in the state directory."""
@@ -259,15 +274,10 @@ class Session:
             return f"Profile {self.settings.profile}"
         return f"Backend {self.settings.backend}" if self.settings.is_online else f"The ledger {self.settings.ledger}"
 
-    @property
-    def words(self) -> list[str]:
-        """The command line's words that are no options: noun, verb and arguments, roughly, for messages."""
-        return [word for word in self.argv if not word.startswith("-")]
-
     def _say_where(self) -> None:
         settings = self.settings
         for name in ("profile", "backend", "url" if settings.is_online else "ledger", "site", "time_zone"):
-            self.terminal.note(f"{name} {getattr(settings, name) or 'none'} (from {settings.sources[name]})")
+            self.terminal.trace(f"{name} {getattr(settings, name) or 'none'} (from {settings.sources[name]})")
 
     def close(self) -> None:
         """Lets go of what is open."""
@@ -298,7 +308,13 @@ class Session:
         if isinstance(outcome, Refused):
             raise outcome.error
         if isinstance(outcome, Unknown):
-            raise OutcomeUnknown(outcome.message, f"This finds out, and counts once: {self.repeated}", key=change.key)
+            found_out = f"This finds out, and counts once: {self.repeated}"
+            blind = (
+                "This service keeps no marks to tell by. `rpctl points history CUSTOMER` shows whether it is in; only "
+                "if it is not, send it with another key."
+            )
+            error = OutcomeUnknown(outcome.message, found_out if outcome.can_be_told else blind, key=change.key)
+            raise error.of_request(*outcome.answer) if outcome.answer else error
         if isinstance(outcome, AlreadyApplied):
             self.terminal.note(f"key {change.key} is in already; nothing changed")
         elif isinstance(outcome, Applied):
@@ -322,11 +338,14 @@ class Session:
         backend = self._writable(None)
         if isinstance(backend, LedgerBackend):
             return backend.apply([change])[0]
+        return self._deliverer.apply(change, key_given=key_given)
+
+    @property
+    def _deliverer(self) -> Deliverer:
         from rpctl.delivery.deliver import Deliverer
 
         service = self._service
-        deliverer = Deliverer(service, self.journal(service.target), self.surroundings)
-        return deliverer.apply(change, key_given=key_given)
+        return Deliverer(service, self.journal(service.target), self.surroundings)
 
     @property
     def repeated(self) -> str:
@@ -335,8 +354,9 @@ class Session:
 
         words = list(self.argv)
         if self.fresh_key:
-            at = words.index("--") if "--" in words else len(words)
-            words.insert(at, f"--key={self.fresh_key}")
+            # Right after the verb, where it cannot be taken for another option's value.
+            pairs = [at for at in range(1, len(words)) if (words[at - 1], words[at]) in _WITH_KEY]
+            words.insert(pairs[0] + 1 if pairs else len(words), f"--key={self.fresh_key}")
         return " ".join(map(quote, ("rpctl", *words)))
 
     # -- consent ---------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ def time_zone(value: object) -> str:
 
 
 def url(value: object) -> str:
-    """The address of a service, without a slash at its end.
+    """The address of a service: in small letters, without the usual port and without a slash or dot at its end.
 
     ``https``, or ``http`` where the host is this machine (127.0.0.0/8, ::1, localhost), because what is sent
     holds secrets. No user name, password, query or fragment.
@@ -136,7 +136,10 @@ def url(value: object) -> str:
         raise NotAllowed(_URL_LIKE)
     if parts.scheme == "http" and not _is_this_machine(host):
         raise NotAllowed("https://; with http:// everybody on the way reads the secrets, so it is for loopback only")
-    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+    # One spelling for one place: what is known of a service, and of what was sent there, is kept under its address.
+    named = f"[{host}]" if ":" in host else host.rstrip(".")
+    shown = "" if port in (None, {"https": 443, "http": 80}[parts.scheme]) else f":{port}"
+    return f"{parts.scheme}://{named}{shown}{parts.path.rstrip('/')}"
 
 
 def tenant(value: object) -> str:

@@ -8,22 +8,25 @@ what cannot be told is `Unknown`, never sent again by itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rpctl.backends.port import Sending, Unsettled
 from rpctl.delivery import reconcile
 from rpctl.delivery.journal import Delivery, State
 from rpctl.delivery.reconcile import Verdict
-from rpctl.delivery.requests import sending_of
+from rpctl.delivery.requests import already_reversed, reversal_of, sending_of
 from rpctl.domain.changes import AddPoints, Customers, RedeemPoints, Reverse
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown
 from rpctl.errors import (
     CustomerDeleted,
     CustomerNotFound,
     InsufficientPoints,
+    JournalUnusable,
     KeyReused,
     NotLoggedIn,
+    OutcomeUnknown,
     ProgramDisabled,
     RequestRefused,
     RpctlError,
@@ -39,19 +42,33 @@ if TYPE_CHECKING:
     from rpctl.domain.points import Entry, Summary
     from rpctl.domain.values import Instant
 
-_MAX_SENDINGS: Final = 6
-_AFTER_FAILURE_S: Final = 1.0
+MAX_SENDINGS: Final = 6
+"""So often a change that is proven not to be in is sent, each time only after that proof."""
+
+AFTER_FAILURE_S: Final = 1.0
+"""After a failure that the service itself owns up to, nothing is under way for longer."""
 
 
 class Surroundings(NamedTuple):
-    """The world of a delivery. ``clock``: now, in milliseconds since 1970; ``settle_s``: how long after its sending a
-    change may still arrive; ``note`` is told what takes long; ``reads_back``: whether the entry is wanted."""
+    """The world of a delivery. ``clock``: now, in milliseconds since 1970; ``settle_s``: how long after it left a
+    change may still arrive; ``note`` is told what takes long, ``warn`` what is to be looked at; ``reads_back``: whether
+    the entry is wanted."""
 
     clock: Callable[[], Instant]
     sleep: Callable[[float], None]
     settle_s: float
     note: Callable[[str], None]
+    warn: Callable[[str], None]
     reads_back: bool = True
+
+    def wait(self, lost: Unsettled) -> None:
+        """Until what was sent can no longer arrive."""
+        wait_s = min(AFTER_FAILURE_S, self.settle_s) if lost.answered else self.settle_s
+        left_s = wait_s - lost.since_s
+        if left_s > AFTER_FAILURE_S:
+            self.note(f"{lost.message}; looking again in {left_s:.0f} s")
+        if left_s > 0:
+            self.sleep(left_s)
 
 
 class Deliverer:
@@ -79,17 +96,34 @@ class Deliverer:
                 if known.is_forgotten:
                     return Refused(CustomerDeleted("The key belongs to a change of a customer who was deleted since."))
                 if known.state is State.APPLIED:
-                    return AlreadyApplied(self._entry_of(known))
+                    return self._already(known)
                 return self._go_on(known)
             try:
                 return self._first(change, asked, key_given=key_given)
             except (RefusedError, CustomerNotFound) as error:
                 return Refused(error)
 
+    def settle(self, customer_id: str) -> None:
+        """Finds out about unfinished changes of a customer: whoever left them is gone, or is at work on them now."""
+        for other in self._journal.unsettled(customer_id):
+            if other.state is State.UNKNOWN and self._is_blind(other.sending.kind):
+                continue  # it was looked for before, and will never be found
+            try:
+                with self._journal.claim(other.key):
+                    row = self._journal.find(other.key)
+                    if row is not None and row.is_open:
+                        self._settle_other(row)
+            except Temporary:
+                continue  # another process is at it, or it cannot be read now: it stays as it is
+
+    def forget(self, customer_id: str) -> None:
+        """A customer was deleted: no key of theirs counts again."""
+        self._journal.forget(customer_id)
+
     # -- first, and again ------------------------------------------------------------------------------
 
     def _first(self, change: Change, asked: str, *, key_given: bool) -> Outcome:
-        self._settle_others(change.customer_id)
+        self.settle(change.customer_id)
         read: list[Summary | None] = []
 
         def summary() -> Summary:
@@ -104,52 +138,54 @@ class Deliverer:
         if isinstance(change, AddPoints) and change.customers is Customers.EXISTING:
             summary()
         sending = sending_of(change, self._service, self._world.clock(), summary)
-        is_new = bool(read) and read[0] is None
-        return self._send(Delivery(change.key, asked, State.PLANNED, 0, sending), is_new=is_new)
+        delivery = Delivery(change.key, asked, State.PLANNED, 0, sending)
+        if sending.reverses is None:
+            return self._send(delivery, is_new=bool(read) and read[0] is None)
+        with self._journal.claim(reversal_of(sending.reverses)):
+            earlier = self._journal.reversal_of(sending.reverses)
+            if earlier is not None and earlier.is_open:
+                raise OutcomeUnknown(
+                    f"Whether entry {sending.reverses} was reversed with key {earlier.key} cannot be told.",
+                    f"The same command with --key {earlier.key} finds out; nothing was sent now.",
+                )
+            if earlier is not None:
+                raise already_reversed(sending.reverses, earlier.sending.entry_id)
+            return self._send(delivery)
 
     def _first_sight(self, change: Change, asked: str, summary: Callable[[], Summary]) -> Outcome | None:
         """What another machine did with this key, by what the service has of it; None: nothing."""
+        probe = _probe(change, self._service)
+        if probe is None:
+            return None
         try:
             found = summary()
         except CustomerNotFound:
             return None
-        probe = _probe(change, self._service)
-        if probe is None:
-            return None
         entry = reconcile.find(probe, found, change.key)
         if entry is None:
+            if reconcile.marked(probe, found.entries()):
+                return Refused(_key_reused(change.key))  # by a change of the other kind
+            if self._is_blind(probe.kind):
+                self._world.note("this service keeps no marks: what another machine sent with this key is not seen")
             return None
         if probe.points and not reconcile.is_same(probe, entry):
             return Refused(_key_reused(change.key))
         row = Delivery(change.key, asked, State.APPLIED, self._world.clock(), probe._replace(points=entry.points))
         self._journal.write(row)
+        self._check_copies(row, found)
         return AlreadyApplied(entry)
 
     def _go_on(self, delivery: Delivery) -> Outcome:
         """What was sent and not settled is settled now, and sent again where that is safe."""
-        found = self._settled(delivery, answered=False)
+        found = self._resettled(delivery)
         if found.verdict is Verdict.APPLIED:
             return AlreadyApplied(found.entry)
         if found.verdict is Verdict.UNKNOWN:
             return self._unknown(delivery)
-        try:
-            return self._send(delivery)
-        except RefusedError as error:
-            return Refused(error)
-
-    def _settle_others(self, customer_id: str) -> None:
-        """Unfinished changes of the same customer first: whoever left them is gone, or is at work on them now."""
-        for other in self._journal.unsettled(customer_id):
-            try:
-                with self._journal.claim(other.key):
-                    row = self._journal.find(other.key)
-                    if row is not None and row.is_open:
-                        self._settle_other(row)
-            except Temporary:
-                continue  # another process is at it, or it cannot be read now: it stays as it is
+        return self._send(delivery, is_unclear=True)
 
     def _settle_other(self, row: Delivery) -> None:
-        verdict = self._settled(row, answered=False).verdict
+        verdict = self._resettled(row).verdict
         told = f"the change with key {row.key} of customer {row.sending.customer_id}, sent earlier,"
         if verdict is Verdict.APPLIED:
             self._world.note(f"{told} is in")
@@ -161,34 +197,63 @@ class Deliverer:
 
     # -- sending ---------------------------------------------------------------------------------------
 
-    def _send(self, delivery: Delivery, *, is_new: bool = False) -> Outcome:
+    def _send(self, delivery: Delivery, *, is_new: bool = False, is_unclear: bool = False) -> Outcome:
+        """Sends until it is clear what became of it. ``is_unclear``: an earlier sending was not clearly answered, so
+        that a refusal may be the answer to a change that is in."""
         known = self._journal.markers(delivery.sending.kind)
-        tagged = not known.get(reconcile.ID, False)  # the id alone, once it is known to be kept
+        tagged = not known.get(reconcile.ID)  # the id alone, once it is known to be kept
         delivery = delivery._replace(sending=delivery.sending._replace(tagged=tagged))
-        for _ in range(_MAX_SENDINGS):
-            delivery = delivery._replace(state=State.SENDING, sent_at=self._world.clock())
-            self._journal.write(delivery)
+
+        is_written = is_unclear
+
+        def leaving() -> None:
+            nonlocal is_written
+            self._journal.write(delivery._replace(state=State.SENDING, sent_at=self._world.clock()))
+            is_written = True
+
+        for _ in range(MAX_SENDINGS):
             try:
-                self._service.send(delivery.sending)
+                self._service.send(delivery.sending, leaving)
             except Unsettled as lost:
-                found = self._settled(delivery, answered=lost.answered, why=lost)
+                is_unclear = True
+                self._world.wait(lost)
+                found = self._look(delivery)
                 if found.verdict is Verdict.APPLIED:
                     return self._applied(delivery, found.entry, is_new=is_new)
                 if found.verdict is Verdict.UNKNOWN:
                     return self._unknown(delivery, lost)
-            except (Temporary, NotLoggedIn):  # it never got there
-                self._journal.write(delivery._replace(state=State.PLANNED))
+            except (Temporary, NotLoggedIn, JournalUnusable):  # it never got there
+                if is_written:
+                    self._record(delivery, State.PLANNED)
                 raise
             except RpctlError as error:
-                self._journal.write(delivery._replace(state=State.REFUSED))
-                return Refused(self._reason(error, delivery.sending))
+                return self._refused(delivery, error, is_unclear=is_unclear)
             else:
-                self._journal.write(delivery._replace(state=State.APPLIED))
+                self._record(delivery, State.APPLIED)
                 return self._after_success(delivery, known, is_new=is_new)
-        self._journal.write(delivery._replace(state=State.PLANNED))
-        raise ServiceUnavailable(f"The service failed {_MAX_SENDINGS} times; the change is not in.")
+        self._record(delivery, State.PLANNED)
+        raise ServiceUnavailable(f"The service failed {MAX_SENDINGS} times; the change is not in.")
 
-    def _after_success(self, delivery: Delivery, known: dict[str, bool], *, is_new: bool) -> Outcome:
+    def _record(self, delivery: Delivery, state: State) -> None:
+        """Notes what became of a sending. Where that cannot be written the row stays open, and is found out about by
+        whoever comes with its key."""
+        row = delivery._replace(state=state, sent_at=self._world.clock())
+        try:
+            self._journal.write(row)
+        except (JournalUnusable, Temporary) as error:
+            self._world.warn(f"{error.message} To repeat this, use --key {delivery.key}, or it may count twice.")
+
+    def _refused(self, delivery: Delivery, error: RpctlError, *, is_unclear: bool) -> Outcome:
+        if is_unclear:
+            found = self._look(delivery)
+            if found.verdict is Verdict.APPLIED:
+                return self._applied(delivery, found.entry, is_new=False)
+            if found.verdict is Verdict.UNKNOWN:
+                return self._unknown(delivery)
+        self._record(delivery, State.REFUSED)
+        return Refused(self._reason(error, delivery.sending))
+
+    def _after_success(self, delivery: Delivery, known: Mapping[str, int], *, is_new: bool) -> Outcome:
         """Reads back what the service made of it, where that is wanted or tells which markers survive."""
         sending = delivery.sending
         if not self._world.reads_back and known:
@@ -198,9 +263,8 @@ class Deliverer:
         except RpctlError as error:  # it is in; only what it looks like is not known
             self._world.note(f"it is in, but could not be read back: {error.message}")
             return self._applied(delivery, None, is_new=is_new)
-        found = reconcile.survivors(sending, summary, delivery.key)
-        if found != {marker: known.get(marker) for marker in found}:
-            self._journal.learn(sending.kind, found)
+        self._learn(sending.kind, reconcile.learned(sending, summary, delivery.key, known), known)
+        self._check_copies(delivery, summary)
         entry = reconcile.find(sending, summary, delivery.key)
         if entry is None and self._world.reads_back:
             self._world.note("it is in, but the service does not show it under its key; this is what was sent")
@@ -208,52 +272,89 @@ class Deliverer:
             is_new = True
         return self._applied(delivery, entry, is_new=is_new)
 
+    def _check_copies(self, delivery: Delivery, summary: Summary | None) -> None:
+        count = len(reconcile.marked(delivery.sending, summary.entries())) if summary is not None else 0
+        if count > 1:
+            self._world.warn(
+                f"the service has {count} entries of key {delivery.key}: another machine sent it at the same moment; "
+                "`rpctl points history CUSTOMER` shows them"
+            )
+
     def _applied(self, delivery: Delivery, entry: Entry | None, *, is_new: bool) -> Applied:
         sending = delivery.sending
         is_past = sending.valid_until is not None and sending.valid_until <= self._world.clock()
         return Applied(sending.points, entry or as_sent(delivery), is_new, is_past, sending.short)
 
-    def _unknown(self, delivery: Delivery, lost: Unsettled | None = None) -> Unknown:
-        self._journal.write(delivery._replace(state=State.UNKNOWN))
-        why = f": {lost.message}" if lost else ""
-        return Unknown(f"Whether the change with key {delivery.key} is in cannot be told{why}.")
-
-    # -- finding out -----------------------------------------------------------------------------------
-
-    def _settled(self, delivery: Delivery, *, answered: bool, why: Unsettled | None = None) -> reconcile.Found:
-        """What became of a sending, once it can no longer arrive. What cannot be read is not known."""
-        wait_s = min(_AFTER_FAILURE_S, self._world.settle_s) if answered else self._world.settle_s
-        # A clock that was set back does not make it wait for more than that.
-        left_s = min(wait_s - (self._world.clock() - delivery.sent_at) / 1000, wait_s)
-        if left_s > 0:
-            if left_s > _AFTER_FAILURE_S:
-                self._world.note(f"{why.message if why else 'it was sent before'}; looking again in {left_s:.0f} s")
-            self._world.sleep(left_s)
+    def _already(self, delivery: Delivery) -> AlreadyApplied:
+        """A change that is in, with its entry as far as it can be read."""
         try:
             summary = self._summary(delivery.sending.customer_id)
         except RpctlError as error:
+            self._world.note(f"what it looks like cannot be read: {error.message}")
+            summary = None
+        return AlreadyApplied(reconcile.find(delivery.sending, summary, delivery.key) or as_sent(delivery))
+
+    def _unknown(self, delivery: Delivery, lost: Unsettled | None = None) -> Unknown:
+        self._record(delivery, State.UNKNOWN)
+        why = f": {lost.message}" if lost else ""
+        return Unknown(
+            f"Whether the change with key {delivery.key} is in cannot be told{why}.",
+            not self._is_blind(delivery.sending.kind),
+            lost.answer if lost else None,
+        )
+
+    def _is_blind(self, kind: str) -> bool:
+        """Whether this service is known to keep no marks."""
+        try:
+            known = self._journal.markers(kind)
+        except (JournalUnusable, Temporary):
+            return False
+        return bool(known) and not any(known.values())
+
+    # -- finding out -----------------------------------------------------------------------------------
+
+    def _resettled(self, delivery: Delivery) -> reconcile.Found:
+        """What became of a sending of an earlier process, once it can no longer arrive. The clock may have been set
+        since: it is never waited for longer than that."""
+        ago_s = (self._world.clock() - delivery.sent_at) / 1000
+        self._world.wait(Unsettled("it was sent before", answered=False, since_s=max(ago_s, 0.0)))
+        return self._look(delivery)
+
+    def _look(self, delivery: Delivery) -> reconcile.Found:
+        """What the service has of a sending that can no longer arrive. What cannot be read is not known."""
+        try:
+            summary = self._service.summary(delivery.sending.customer_id)
+        except CustomerNotFound as error:
+            if not error.is_certain:
+                self._world.note(f"what answers may not be the service: {error.message}")
+                return reconcile.Found(Verdict.UNKNOWN)
+            summary = None
+        except RpctlError as error:
             self._world.note(f"the summary cannot be read: {error.message}")
             return reconcile.Found(Verdict.UNKNOWN)
-        known = self._journal.markers(delivery.sending.kind)
+        try:
+            known = self._journal.markers(delivery.sending.kind)
+        except (JournalUnusable, Temporary):
+            known = {}
         found = reconcile.judge(delivery.sending, summary, delivery.key, known)
         if found.verdict is Verdict.APPLIED:
-            self._journal.write(delivery._replace(state=State.APPLIED))
+            self._record(delivery, State.APPLIED)
+            self._check_copies(delivery, summary)
+            seen = reconcile.learned(delivery.sending, summary, delivery.key, known)
+            self._learn(delivery.sending.kind, {marker: reach for marker, reach in seen.items() if reach}, known)
         return found
+
+    def _learn(self, kind: str, found: Mapping[str, int], known: Mapping[str, int]) -> None:
+        """Remembers what is new; where it cannot be written it is learned again another time."""
+        with suppress(JournalUnusable, Temporary):
+            if found != {marker: known.get(marker) for marker in found}:
+                self._journal.learn(kind, found)
 
     def _summary(self, customer_id: str) -> Summary | None:
         try:
             return self._service.summary(customer_id)
         except CustomerNotFound:
             return None
-
-    def _entry_of(self, delivery: Delivery) -> Entry:
-        """The entry of a change that is in, as far as it can be read."""
-        try:
-            summary = self._summary(delivery.sending.customer_id)
-        except RpctlError as error:
-            self._world.note(f"what it looks like cannot be read: {error.message}")
-            return as_sent(delivery)
-        return reconcile.find(delivery.sending, summary, delivery.key) or as_sent(delivery)
 
     def _reason(self, error: RpctlError, sending: Sending) -> RpctlError:
         """The refusal in the ledger's words, where the service's own say only that it refuses."""
@@ -287,19 +388,22 @@ class Deliverer:
 
 
 def as_sent(delivery: Delivery) -> Entry:
-    """The entry as it was sent, where the service does not show it."""
+    """The entry as it was sent, where the service does not show it; what only the service knows is left out."""
     from rpctl.domain.points import AddedPoints, RedeemedPoints
     from rpctl.domain.values import NEVER
 
     sending = delivery.sending
-    created_at = sending.created_at if sending.created_at is not None else delivery.sent_at
     about = sending.description or ""
+    untold = ("allPointsAfterCreation", "usedPoints", "usedWith", *(["createdAt"] * (sending.created_at is None)))
+    created_at = sending.created_at or 0
     if sending.kind == "redeem":
-        return RedeemedPoints(sending.entry_id, sending.customer_id, sending.points, created_at, 0, about)
+        return RedeemedPoints(
+            sending.entry_id, sending.customer_id, sending.points, created_at, 0, about, untold=untold
+        )  # fmt: skip
     until = NEVER if sending.valid_until is None else sending.valid_until
     return AddedPoints(
         sending.entry_id, sending.customer_id, sending.points, created_at, until, 0,
-        reference_id=sending.reference_id, description=about,
+        reference_id=sending.reference_id, description=about, untold=untold,
     )  # fmt: skip
 
 

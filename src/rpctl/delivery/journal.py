@@ -13,13 +13,13 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rpctl.backends.port import Sending
-from rpctl.errors import DeliveryUnderWay, JournalUnusable, StorageFull
+from rpctl.errors import DeliveryUnderWay, JournalBusy, JournalUnusable, StorageFull
 from rpctl.locks import Held, Locks
 
 if TYPE_CHECKING:
@@ -38,15 +38,17 @@ CREATE TABLE deliveries (
     customer_id TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('planned', 'sending', 'applied', 'refused', 'unknown')),
     sent_at INTEGER NOT NULL,
+    reverses TEXT,
     sending TEXT NOT NULL,
     PRIMARY KEY (target, key)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX reversals ON deliveries (target, reverses) WHERE reverses IS NOT NULL;
 CREATE INDEX unsettled ON deliveries (target, customer_id) WHERE state IN ('sending', 'unknown');
 CREATE TABLE markers (
     target TEXT NOT NULL,
     kind TEXT NOT NULL,
     marker TEXT NOT NULL,
-    survives INTEGER NOT NULL CHECK (survives IN (0, 1)),
+    reach INTEGER NOT NULL CHECK (reach >= 0),
     PRIMARY KEY (target, kind, marker)
 ) STRICT, WITHOUT ROWID;
 """
@@ -131,17 +133,24 @@ class Journal:
         sending = delivery.sending
         row = (
             self.target, delivery.key, delivery.fingerprint, sending.customer_id, delivery.state, delivery.sent_at,
-            json.dumps(sending._asdict(), ensure_ascii=False),
+            sending.reverses, json.dumps(sending._asdict(), ensure_ascii=False),
         )  # fmt: skip
         with self._translated():
-            self._connection().execute("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            self._connection().execute("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def reversal_of(self, entry_id: str) -> Delivery | None:
+        """What was sent to take this entry back, whatever became of it but a refusal."""
+        sql = f"{_SELECT} AND reverses = ? AND state NOT IN ('refused', 'planned')"
+        with self._translated():
+            rows = self._connection().execute(sql, (self.target, entry_id)).fetchall()
+        return _delivery(rows[0]) if rows else None
 
     def forget(self, customer_id: str) -> None:
-        """Takes a deleted customer's id and text out of what is settled; the keys stay, so that none counts again."""
+        """Takes a deleted customer's id and text out; the keys stay, so that none counts again."""
         sql = (
-            "UPDATE deliveries SET customer_id = '', sending = json_remove(json_set(sending, '$.customer_id', ''),"
-            " '$.description', '$.reference_id', '$.reverses') WHERE target = ? AND customer_id = ?"
-            " AND state NOT IN ('sending', 'unknown')"
+            "UPDATE deliveries SET customer_id = '', reverses = NULL, state = 'applied', sending = json_remove("
+            "json_set(sending, '$.customer_id', ''), '$.description', '$.reference_id', '$.reverses')"
+            " WHERE target = ? AND customer_id = ?"
         )
         with self._translated():
             connection = self._connection()
@@ -151,15 +160,15 @@ class Journal:
 
     # -- markers ---------------------------------------------------------------------------------------
 
-    def markers(self, kind: str) -> dict[str, bool]:
-        """Which markers are known to survive at this target, or not to, for one kind of sending."""
-        sql = "SELECT marker, survives FROM markers WHERE target = ? AND kind = ?"
+    def markers(self, kind: str) -> dict[str, int]:
+        """How far each marker is known to reach at this target, for one kind of sending; 0: it does not survive."""
+        sql = "SELECT marker, reach FROM markers WHERE target = ? AND kind = ?"
         with self._translated():
-            return {marker: bool(is_kept) for marker, is_kept in self._connection().execute(sql, (self.target, kind))}
+            return dict(self._connection().execute(sql, (self.target, kind)))
 
-    def learn(self, kind: str, found: dict[str, bool]) -> None:
-        """Remembers which markers survived a clear success."""
-        rows = [(self.target, kind, marker, is_kept) for marker, is_kept in found.items()]
+    def learn(self, kind: str, reach: Mapping[str, int]) -> None:
+        """Remembers what a clear success told of markers."""
+        rows = [(self.target, kind, marker, far) for marker, far in reach.items()]
         with self._translated():
             self._connection().executemany("INSERT OR REPLACE INTO markers VALUES (?, ?, ?, ?)", rows)
 
@@ -228,9 +237,11 @@ def _kind(connection: sqlite3.Connection) -> tuple[int, int]:
     return kind, version
 
 
-def _unusable(path: Path, error: sqlite3.Error | OSError) -> JournalUnusable | StorageFull:
+def _unusable(path: Path, error: sqlite3.Error | OSError) -> JournalUnusable | JournalBusy | StorageFull:
     import errno
 
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return JournalBusy(f"Another process kept the journal {path} for more than {_BUSY_S:.0f} s.")
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in (
         errno.ENOSPC,
         errno.EDQUOT,

@@ -97,16 +97,27 @@ def _redeem(change: RedeemPoints, service: Service, now: Instant) -> Sending:
 
 def _reverse(change: Reverse, service: Service, now: Instant, summary: Summary) -> Sending:
     entry = summary.find(change.entry_id)
-    both = {one.id for one in summary.entries()}
-    if entry.id in {marker_id(service.target, _reversal_of(one)) for one in both}:
+    own = {one.id: _markers(service, reversal_of(one.id)) for one in summary.entries()}
+    ids, tokens = {found[0] for found in own.values()}, {found[1] for found in own.values()}
+    if entry.id in ids or entry.token in tokens:
         raise NotReversible(f"Entry {entry.id} is itself a reversal.")
-    markers = _markers(service, _reversal_of(entry.id))
+    markers = own[entry.id]
     for one in summary.entries():
         if one.id == markers[0] or one.token == markers[1]:
-            raise AlreadyReversed(f"Entry {entry.id} was reversed before, by entry {one.id}.", entryId=one.id)
+            raise already_reversed(entry.id, one.id)
     if isinstance(entry, AddedPoints):
         return _take_back(change, summary, entry, markers, now)
     return _give_back(change, summary, entry, markers, now)
+
+
+def already_reversed(entry_id: str, by: str) -> AlreadyReversed:
+    """The refusal to reverse an entry once more."""
+    return AlreadyReversed(f"Entry {entry_id} was reversed before, by entry {by}.", entryId=by)
+
+
+def reversal_of(entry_id: str) -> str:
+    """The key under which an entry is reversed, whichever key that is asked with."""
+    return f"reversal of {entry_id}"
 
 
 def _take_back(change: Reverse, summary: Summary, lot: AddedPoints, markers: tuple[str, str], now: Instant) -> Sending:
@@ -143,10 +154,6 @@ def _give_back(
 
 def _markers(service: Service, key: str) -> tuple[str, str]:
     return marker_id(service.target, key), marker_token(service.target, key)
-
-
-def _reversal_of(entry_id: str) -> str:
-    return f"reversal of {entry_id}"
 
 
 def _not_later(asked: Instant | None, now: Instant) -> None:

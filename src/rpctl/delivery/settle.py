@@ -7,10 +7,12 @@ again only after reading that it is not in. An exchange for a coupon never is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rpctl.backends.port import Unsettled, tombstone_of
+from rpctl.delivery.deliver import MAX_SENDINGS
 from rpctl.domain.redeem_options import COUPON_READ_ONLY, READ_ONLY
 from rpctl.errors import (
     CouponCodeLost,
@@ -31,32 +33,35 @@ if TYPE_CHECKING:
     from rpctl.domain.program import Program
     from rpctl.domain.redeem_options import Document, RedeemOption
 
-_MAX_SENDINGS: Final = 6
-_AFTER_FAILURE_S: Final = 1.0
+_READ: Final = "`rpctl customer {}` tells; the same command does nothing twice."
+_LIST: Final = "`rpctl options list` shows what there is now; repeat it only if that is not as it should be."
+
+
+class Remembering(Protocol):
+    """What is known of changes of points (`rpctl.delivery.deliver.Deliverer`)."""
+
+    def settle(self, customer_id: str) -> None: ...
+    def forget(self, customer_id: str) -> None: ...
 
 
 class Settling:
     """A service's writes behind the port `Writes`. ``new_id`` makes ids for redeem options that come without one;
-    ``forget`` is told of every customer who is deleted."""
+    ``points`` knows the changes of points that were sent."""
 
     def __init__(
-        self,
-        service: Service,
-        surroundings: Surroundings,
-        new_id: Callable[[], str],
-        forget: Callable[[str], None],
+        self, service: Service, surroundings: Surroundings, new_id: Callable[[], str], points: Remembering
     ) -> None:
         self._service = service
         self._world = surroundings
         self._new_id = new_id
-        self._forget = forget
+        self._points = points
 
     # -- customers -------------------------------------------------------------------------------------
 
     def create_customer(self, customer_id: str) -> None:
         """See the port. Once an answer was lost, a customer who is there is the one that was to be."""
         is_sent = False
-        for _ in range(_MAX_SENDINGS):
+        for _ in range(MAX_SENDINGS):
             try:
                 self._service.create_customer(customer_id)
             except CustomerExists:
@@ -64,26 +69,28 @@ class Settling:
                     raise
             except Unsettled as lost:
                 is_sent = True
-                self._wait(lost)
-                if self._summary(customer_id) is None:
-                    continue
+                self._world.wait(lost)
+                with _looking(lost, _READ.format(f"show {customer_id}")):
+                    if self._summary(customer_id) is None:
+                        continue
             return
         raise _failed(f"create customer {customer_id}")
 
     def delete_customer(self, customer_id: str) -> Tombstone:
-        """See the port."""
+        """See the port. What may still arrive would bring the customer back: it is found out about first."""
+        self._points.settle(customer_id)
         tombstone = self._delete_customer(customer_id)
         try:
-            self._forget(customer_id)
+            self._points.forget(customer_id)
         except RpctlError as error:  # the customer is gone all the same
-            self._world.note(f"the journal still names the customer: {error.message}")
+            self._world.warn(f"the journal still names the customer: {error.message}")
         return tombstone
 
     def _delete_customer(self, customer_id: str) -> Tombstone:
         """Sent again only while the very entries are still there: a customer who was created anew
         meanwhile is another one."""
         before = self._summary(customer_id)
-        for _ in range(_MAX_SENDINGS):
+        for _ in range(MAX_SENDINGS):
             try:
                 return self._service.delete_customer(customer_id)
             except CustomerNotFound:
@@ -91,8 +98,9 @@ class Settling:
                     raise
                 return tombstone_of(before)
             except Unsettled as lost:
-                self._wait(lost)
-                now = self._summary(customer_id)
+                self._world.wait(lost)
+                with _looking(lost, _READ.format(f"show {customer_id}")):
+                    now = self._summary(customer_id)
                 if before is not None and not _is_still_there(before, now):
                     return tombstone_of(before)
         raise _failed(f"delete customer {customer_id}")
@@ -106,39 +114,42 @@ class Settling:
         whole = {**document, "id": document.get("id") or self._new_id()}
         if whole["id"] in before:
             raise OptionExists(f"Redeem option {whole['id']} exists.", optionId=whole["id"])
-        for _ in range(_MAX_SENDINGS):
+        for _ in range(MAX_SENDINGS):
             try:
                 return self._service.create_option(whole)
             except Unsettled as lost:
-                self._wait(lost)
-                new = [option for option in self._service.options() if option.id not in before]
+                self._world.wait(lost)
+                with _looking(lost, _LIST):
+                    options = self._service.options()
+                new = [option for option in options if option.id not in before]
                 made = [one for one in new if one.id == whole["id"]] or [one for one in new if _holds(one, whole)]
                 if len(made) == 1:
                     return made[0]
                 if new:
                     raise OutcomeUnknown(
-                        f"Whether the redeem option was made cannot be told: {lost.message}.",
-                        "`rpctl options list` shows what there is now; create it again only if it is not there.",
+                        f"Whether the redeem option was made cannot be told: {lost.message}.", _LIST
                     ) from lost
         raise _failed("create the redeem option")
 
     def update_option(self, option_id: str, version: int, document: Document) -> RedeemOption:
         """See the port. Where the option is at the next version and holds what was sent, that was this update."""
-        for _ in range(_MAX_SENDINGS):
+        for _ in range(MAX_SENDINGS):
             try:
                 return self._service.update_option(option_id, version, document)
             except StaleVersion as stale:
-                return self._ours(option_id, version, document, stale)
+                return self._ours(self._option(option_id), version, document, stale)
             except Unsettled as lost:
-                self._wait(lost)
-                if self._option(option_id).version != version:
-                    return self._ours(option_id, version, document, None)
+                self._world.wait(lost)
+                with _looking(lost, "`rpctl options show ID` tells; the same command does nothing twice."):
+                    current = self._option(option_id)
+                if current.version != version:
+                    return self._ours(current, version, document, None)
         raise _failed(f"update redeem option {option_id}")
 
     def delete_option(self, option_id: str) -> None:
         """See the port; deleting what is gone is done."""
         is_sent = False
-        for _ in range(_MAX_SENDINGS):
+        for _ in range(MAX_SENDINGS):
             try:
                 self._service.delete_option(option_id)
             except OptionNotFound:
@@ -146,9 +157,10 @@ class Settling:
                     raise
             except Unsettled as lost:
                 is_sent = True
-                self._wait(lost)
-                if any(option.id == option_id for option in self._service.options()):
-                    continue
+                self._world.wait(lost)
+                with _looking(lost, _LIST):
+                    if any(option.id == option_id for option in self._service.options()):
+                        continue
             return
         raise _failed(f"delete redeem option {option_id}")
 
@@ -157,12 +169,6 @@ class Settling:
         return self._service.set_program(site_code, settings)
 
     # -- finding out -----------------------------------------------------------------------------------
-
-    def _wait(self, lost: Unsettled) -> None:
-        wait_s = min(_AFTER_FAILURE_S, self._world.settle_s) if lost.answered else self._world.settle_s
-        if wait_s > _AFTER_FAILURE_S:
-            self._world.note(f"{lost.message}; looking again in {wait_s:.0f} s")
-        self._world.sleep(wait_s)
 
     def _summary(self, customer_id: str) -> Summary | None:
         try:
@@ -176,12 +182,13 @@ class Settling:
                 return option
         raise OptionNotFound(f"There is no redeem option {option_id}.")
 
-    def _ours(self, option_id: str, version: int, document: Document, stale: StaleVersion | None) -> RedeemOption:
-        current = self._option(option_id)
+    def _ours(
+        self, current: RedeemOption, version: int, document: Document, stale: StaleVersion | None
+    ) -> RedeemOption:
         if current.version == version + 1 and _holds(current, document):
             return current
         error = StaleVersion(
-            f"Redeem option {option_id} is at version {current.version}; the update was made from version {version}.",
+            f"Redeem option {current.id} is at version {current.version}; the update was made from version {version}.",
             currentVersion=current.version,
             sentVersion=version,
         )
@@ -198,35 +205,55 @@ class Exchanging(Protocol):
 def exchange(storefront: Exchanging, option_id: str, site_code: str, surroundings: Surroundings) -> str:
     """Exchanges a customer's points for a coupon (operation 10) and returns its code; sent once, whatever happens.
 
-    Raises `CouponCodeLost` where points were taken and no code came, `ServiceUnavailable` where nothing was taken,
-    `OutcomeUnknown` where that cannot be read, and what the service refuses it with.
+    Raises `CouponCodeLost` where points were taken and no code came, `ServiceUnavailable` where nothing was taken or
+    it was given back, `OutcomeUnknown` where that cannot be read, and what the service refuses it with.
     """
-    before = {entry.id for entry in storefront.summary().redeemed}
+    before = storefront.summary()
     try:
         return storefront.redeem(option_id, site_code)
     except Unsettled as lost:
-        surroundings.note(f"{lost.message}; looking at what was taken in {surroundings.settle_s:.0f} s")
-        surroundings.sleep(surroundings.settle_s)
-        try:
-            new = [entry for entry in storefront.summary().redeemed if entry.id not in before]
-        except RpctlError as error:
-            raise OutcomeUnknown(
-                f"Whether points were taken cannot be told: {lost.message}.",
-                "`rpctl me summary` tells; exchange again only if nothing was taken.",
-            ) from error
-        if not new:
+        surroundings.wait(lost)
+        with _looking(lost, "`rpctl me summary` tells whether points were taken; exchange again only if none were."):
+            after = storefront.summary()
+        taken = _redeemed(after) - _redeemed(before)
+        given_back = _given_back(after) - _given_back(before)
+        if taken <= 0:
             raise ServiceUnavailable(f"No points were taken: {lost.message}.") from lost
-        points = sum(entry.points for entry in new)
+        if given_back >= taken:
+            raise ServiceUnavailable(f"The {taken} points were given back, and no coupon was made.") from lost
+        known = {entry.id for entry in before.redeemed}
         raise CouponCodeLost(
-            f"{points} points were taken, and the coupon's code was not received.",
+            f"{taken - given_back} points were taken, and the coupon's code was not received.",
             "Look the coupon up in the shop's administration; exchanging again would take the points once more.",
-            pointsTaken=points,
-            entryIds=[entry.id for entry in new],
+            pointsTaken=taken - given_back,
+            entryIds=[entry.id for entry in after.redeemed if entry.id not in known],
+        ) from lost
+
+
+def _redeemed(summary: Summary) -> int:
+    return sum(entry.points for entry in summary.redeemed)
+
+
+def _given_back(summary: Summary) -> int:
+    """What the service gave back because a coupon could not be made, in its documented words."""
+    return sum(lot.points for lot in summary.added if lot.description.startswith("Chargeback"))
+
+
+@contextmanager
+def _looking(lost: Unsettled, hint: str) -> Iterator[None]:
+    """Reading what became of a write: where that fails, nothing is known."""
+    try:
+        yield
+    except OptionNotFound:
+        raise
+    except RpctlError as error:
+        raise OutcomeUnknown(
+            f"Whether it was done cannot be told: {lost.message}, and then: {error.message}", hint
         ) from lost
 
 
 def _failed(what: str) -> ServiceUnavailable:
-    return ServiceUnavailable(f"The service failed {_MAX_SENDINGS} times to {what}; it was not done.")
+    return ServiceUnavailable(f"The service failed {MAX_SENDINGS} times to {what}; it was not done.")
 
 
 def _is_still_there(before: Summary, now: Summary | None) -> bool:

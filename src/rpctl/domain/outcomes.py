@@ -48,9 +48,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It was sent, and no answer settles whether it is in."""
+    """It was sent, and no answer settles whether it is in. ``can_be_told``: it may be found out later; ``answer``: the
+    request and the status of its answer, where there was one."""
 
     message: str
+    can_be_told: bool = True
+    answer: tuple[str, int | None] | None = None
 
 
 Outcome = Applied | AlreadyApplied | Refused | Unknown

@@ -29,7 +29,8 @@ def description_of(*, redeemed: bool, reference_id: str | None = None, is_revers
 class AddedPoints:
     """A lot. ``valid_until`` is NEVER where the API leaves it out; ``position`` is the place in recording
     order, where the backend knows it; ``reverses`` is the id of the redemption that this lot gives back; ``token`` is
-    what stood at the end of its description to know it by (`rpctl.domain.markers`)."""
+    what stood at the end of its description to know it by (`rpctl.domain.markers`); ``untold`` are the API's names of
+    what a service left out, whose values here mean nothing."""
 
     id: str
     customer_id: str
@@ -45,6 +46,7 @@ class AddedPoints:
     position: int | None = None
     reverses: str | None = None
     token: str | None = None
+    untold: tuple[str, ...] = ()
 
     @property
     def left(self) -> int:
@@ -58,8 +60,8 @@ class AddedPoints:
 
 @dataclass(frozen=True, slots=True)
 class RedeemedPoints:
-    """A redemption; ``coupon_code`` is set where it paid for one, ``reverses`` where it takes a lot back; ``token`` as
-    in `AddedPoints`."""
+    """A redemption; ``coupon_code`` is set where it paid for one, ``reverses`` where it takes a lot back; ``token``
+    and ``untold`` as in `AddedPoints`."""
 
     id: str
     customer_id: str
@@ -71,6 +73,7 @@ class RedeemedPoints:
     reverses: str | None = None
     coupon_code: str | None = None
     token: str | None = None
+    untold: tuple[str, ...] = ()
 
 
 Entry = AddedPoints | RedeemedPoints

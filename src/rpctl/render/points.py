@@ -30,23 +30,29 @@ def added_document(lot: AddedPoints) -> dict[str, Any]:
     }
     if document["validUntil"] is None:
         del document["validUntil"]
-    return document
+    return _told(lot, document)
 
 
 def redeemed_document(redemption: RedeemedPoints) -> dict[str, Any]:
     """RedeemedPoints of the API, field for field."""
-    return {
+    document = {
         "id": redemption.id,
         "description": redemption.description,
         "points": redemption.points,
         "createdAt": format_instant(redemption.created_at),
         "allPointsAfterCreation": redemption.all_points_after_creation,
     }
+    return _told(redemption, document)
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
     """The API's document of either kind of entry."""
     return added_document(entry) if isinstance(entry, AddedPoints) else redeemed_document(entry)
+
+
+def _told(entry: Entry, document: dict[str, Any]) -> dict[str, Any]:
+    """Without what the service did not tell: nothing is made up in its place."""
+    return {name: value for name, value in document.items() if name not in entry.untold} if entry.untold else document
 
 
 def summary_document(summary: Summary) -> dict[str, Any]:
@@ -63,7 +69,7 @@ def summary_document(summary: Summary) -> dict[str, Any]:
 
 ENTRY_COLUMNS: Final = (
     Column("createdAt", title="created (UTC)", brief=brief_moment),
-    Column("type", lambda row: "added" if "usedPoints" in row else "redeemed", vital=True),
+    Column("type", lambda row: "added" if "reference-id" in row else "redeemed", vital=True),
     Column("points", number=True),
     Column("allPointsAfterCreation", number=True, title="balance"),
     Column("usedPoints", number=True, title="used"),

@@ -96,7 +96,7 @@ class _Walk:
             yield from self._change(entry, place)
         if entry is not None:
             yield from self._go(now, backdated or entry)
-            yield from self._unexplained(self._summary.active_points - self._balance, entry)
+            yield from self._unexplained(self._summary.active_points, self._balance, entry)
 
     def _go(self, to: Instant, backdated: Entry) -> Iterator[Line]:
         """To another date; ``backdated``: the latest change that went back."""
@@ -121,10 +121,10 @@ class _Walk:
                 yield self._line("expired", valid_until, -left, lot)
 
     def _change(self, entry: Entry, place: int) -> Iterator[Line]:
-        stored = entry.all_points_after_creation
+        stored = entry.all_points_after_creation if "allPointsAfterCreation" not in entry.untold else None
         if isinstance(entry, AddedPoints):
             at_once = self._left[entry.id] if entry.valid_until <= self._at else 0
-            yield from self._unexplained(stored - (self._balance + entry.points - at_once), entry)
+            yield from self._unexplained(stored, self._balance + entry.points - at_once, entry)
             yield self._line("added", self._at, entry.points, entry)
             heappush(self._waiting, (entry.valid_until, place, entry))
             if at_once:
@@ -134,12 +134,12 @@ class _Walk:
             self._left[lot.id] -= points
             if lot.id in self._has_expired:
                 self._expired.add(lot.valid_until, -points)
-        yield from self._unexplained(stored - (self._balance - entry.points), entry)
+        yield from self._unexplained(stored, self._balance - entry.points, entry)
         yield self._line("redeemed", self._at, -entry.points, entry)
 
-    def _unexplained(self, points: int, entry: Entry) -> Iterator[Line]:
-        if points:
-            yield self._line("unexplained", self._at, points, entry)
+    def _unexplained(self, stored: int | None, expected: int, entry: Entry) -> Iterator[Line]:
+        if stored is not None and stored != expected:
+            yield self._line("unexplained", self._at, stored - expected, entry)
 
     def _line(self, kind: str, at: Instant, points: int, entry: Entry) -> Line:
         self._balance += points

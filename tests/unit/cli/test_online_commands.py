@@ -303,5 +303,7 @@ def test_what_the_service_does_not_show_is_shown_as_it_was_sent(command_line: Ca
         rpctl.now = service.now
         ended = rpctl("points", "add", "C1", "5", "--description", "mine", "-o", "json")
 
-        assert (ended.status, json.loads(ended.out)["points"], json.loads(ended.out)["description"]) == (0, 5, "mine")
+        shown = json.loads(ended.out)
+        assert (ended.status, shown["points"], shown["description"]) == (0, 5, "mine")
+        assert list(shown) == ["id", "reference-id", "description", "points"]  # and no balance that nobody knows
         assert "this is what was sent" in ended.err

@@ -12,7 +12,7 @@ import pytest
 
 from rpctl.backends.port import Sending
 from rpctl.delivery.journal import Delivery, Journal, State
-from rpctl.errors import DeliveryUnderWay, JournalUnusable
+from rpctl.errors import DeliveryUnderWay, JournalBusy, JournalUnusable
 
 SENDING = Sending("add", "C1", 50, "id-1", "rp-1", description="späte Sendung\n2", valid_until=2**62)
 ROW = Delivery("k1", "f" * 64, State.SENDING, 1_700_000_000_000, SENDING)
@@ -53,16 +53,16 @@ def test_what_is_open_is_told_by_customer_in_the_order_of_sending(journal: Journ
 
 def test_targets_do_not_see_each_other(journal: Journal) -> None:
     journal.write(ROW)
-    journal.learn("add", {"id": True})
+    journal.learn("add", {"id": 1})
     with closing(Journal(journal.path, "https://a other")) as other:
         assert (other.find("k1"), other.all_unsettled(), other.markers("add")) == (None, [], {})
 
 
 def test_what_was_learned_is_kept_by_kind_and_can_change(journal: Journal) -> None:
-    journal.learn("add", {"id": True, "description": False})
-    journal.learn("add", {"id": False})
+    journal.learn("add", {"id": 1, "description": 60})
+    journal.learn("add", {"id": 0})
 
-    assert journal.markers("add") == {"id": False, "description": False}
+    assert journal.markers("add") == {"id": 0, "description": 60}
     assert journal.markers("redeem") == {}
 
 
@@ -143,17 +143,47 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_a_deleted_customer_is_forgotten_and_the_keys_are_not(journal: Journal) -> None:
-    journal.write(ROW._replace(key="done", state=State.APPLIED))
-    journal.write(ROW._replace(key="open"))
+    for key, state in (("done", State.APPLIED), ("open", State.SENDING), ("none", State.REFUSED)):
+        journal.write(ROW._replace(key=key, state=state, sending=SENDING._replace(reverses="entry of C1")))
     journal.write(ROW._replace(key="other", state=State.APPLIED, sending=SENDING._replace(customer_id="C2")))
     journal.forget("C1")
 
-    found = journal.find("done")
-    assert found is not None
-    assert (found.is_forgotten, found.fingerprint, found.sending.description) == (True, ROW.fingerprint, None)
-    assert journal.find("open") == ROW._replace(key="open")  # what may still count is found out first
-    assert journal.find("other") is not None
-    journal.write(ROW._replace(key="open", state=State.APPLIED))
-    journal.forget("C1")
+    for key in ("done", "open", "none"):
+        found = journal.find(key)
+        assert found is not None
+        assert (found.is_forgotten, found.is_open, found.fingerprint) == (True, False, ROW.fingerprint)
+        assert found.sending.description is None
+    other = journal.find("other")
+    assert other is not None
+    assert not other.is_forgotten
     journal.close()
     assert b"C1" not in b"".join(path.read_bytes() for path in journal.path.parent.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("state", "is_told"),
+    [
+        (State.APPLIED, True),
+        (State.SENDING, True),
+        (State.UNKNOWN, True),
+        (State.REFUSED, False),
+        (State.PLANNED, False),
+    ],
+)
+def test_what_takes_an_entry_back_is_known_by_the_entry(state: State, is_told: bool, journal: Journal) -> None:
+    journal.write(ROW._replace(state=state, sending=SENDING._replace(reverses="e1")))
+
+    assert (journal.reversal_of("e1") is not None) is is_told
+    assert journal.reversal_of("e2") is None
+
+
+def test_a_journal_that_another_process_keeps_is_busy_and_not_unusable(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rpctl.delivery.journal._BUSY_S", 0.05)
+    journal.write(ROW)
+    journal.close()
+    with closing(sqlite3.connect(journal.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalBusy):
+            journal.write(ROW)

@@ -106,8 +106,10 @@ class World:
     def __init__(self) -> None:
         self.slept: list[float] = []
         self.notes: list[str] = []
+        self.settled: list[str] = []
         self.forgotten: list[str] = []
-        self.surroundings = Surroundings(lambda: 0, self.slept.append, 30.0, self.notes.append)
+        self.settle, self.forget = self.settled.append, self.forgotten.append
+        self.surroundings = Surroundings(lambda: 0, self.slept.append, 30.0, self.notes.append, self.notes.append)
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ def world() -> World:
 
 
 def settling(service: Any, world: World) -> Settling:
-    return Settling(service, world.surroundings, lambda: "made-id", world.forgotten.append)
+    return Settling(service, world.surroundings, lambda: "made-id", world)
 
 
 def lot(entry_id: str) -> AddedPoints:
@@ -161,7 +163,7 @@ def test_a_customer_is_deleted_and_what_they_had_is_told(answers: tuple[str, ...
     tombstone = settling(service, world).delete_customer("C1")
 
     assert (tombstone.entries, tombstone.points_added, tombstone.points_left) == (1, 50, 50)
-    assert (service.customers_, world.forgotten) == ({}, ["C1"])
+    assert (service.customers_, world.settled, world.forgotten) == ({}, ["C1"], ["C1"])
 
 
 def test_a_customer_who_was_created_anew_meanwhile_is_not_deleted(world: World) -> None:
@@ -263,16 +265,22 @@ class Storefront:
         self.taken, self.lost, self.sent = taken, lost, 0
         self.entries: tuple[RedeemedPoints, ...] = (RedeemedPoints("old", "C1", 5, 0, 90),)
         self.readable = True
+        self.given_back = False
+        self.new = RedeemedPoints("new", "C1", 40, 0, 50)
 
     def summary(self) -> Summary:
         if not self.readable:
             raise TimedOut("too late")
-        return Summary("C1", 90, (), self.entries)
+        words = "Chargeback - redeemed voucher could not be created."
+        back = (
+            (AddedPoints("back", "C1", 40, 0, NEVER, 90, description=words),) if self.given_back and self.sent else ()
+        )
+        return Summary("C1", 90, back, self.entries)
 
     def redeem(self, option_id: str, site_code: str) -> str:
         self.sent += 1
         if self.taken:
-            self.entries += (RedeemedPoints("new", "C1", 40, 0, 50),)
+            self.entries += (self.new,)
         if self.lost:
             raise Unsettled("no answer", answered=False)
         return "LLS-232394"
@@ -306,3 +314,61 @@ def test_where_that_cannot_be_read_it_is_unknown(world: World) -> None:
     world.surroundings = world.surroundings._replace(sleep=lambda _: setattr(customer, "readable", False))
     with pytest.raises(OutcomeUnknown):
         exchange(customer, "x", "main", world.surroundings)
+
+
+def test_points_are_counted_where_entries_have_no_ids(world: World) -> None:
+    customer = Storefront(taken=True, lost=True)
+    customer.entries = (RedeemedPoints("", "C1", 5, 0, 90),)
+    customer.new = RedeemedPoints("", "C1", 40, 0, 50)
+    with pytest.raises(CouponCodeLost):
+        exchange(customer, "x", "main", world.surroundings)
+
+
+def test_points_that_were_given_back_were_not_taken(world: World) -> None:
+    customer = Storefront(taken=True, lost=True)
+    customer.given_back = True
+    with pytest.raises(ServiceUnavailable, match="The 40 points were given back, and no coupon was made"):
+        exchange(customer, "x", "main", world.surroundings)
+
+
+# -- where looking fails too --------------------------------------------------------------------------------
+
+
+class Blind(Service):
+    """A service that can no longer be read once something was sent."""
+
+    def options(self) -> list[RedeemOption]:
+        if self.sent:
+            raise TimedOut("too late")
+        return super().options()
+
+    def summary(self, customer_id: str) -> Summary:
+        if self.sent:
+            raise TimedOut("too late")
+        return super().summary(customer_id)
+
+
+@pytest.mark.parametrize(
+    "what", ["create_customer", "delete_customer", "create_option", "update_option", "delete_option"]
+)
+def test_what_cannot_be_read_after_a_lost_answer_is_unknown(what: str, world: World) -> None:
+    service = Blind("lost")
+    service.options_["x"] = RedeemOption("x", 1, DOCUMENT)
+    if what == "delete_customer":
+        service.customers_["C1"] = Summary("C1", 0)
+    words: dict[str, tuple[Any, ...]] = {
+        "create_customer": ("C1",), "delete_customer": ("C1",), "create_option": (DOCUMENT,),
+        "update_option": ("x", 1, DOCUMENT), "delete_option": ("x",),
+    }  # fmt: skip
+    with pytest.raises(OutcomeUnknown) as unknown:
+        getattr(settling(service, world), what)(*words[what])
+
+    assert (unknown.value.exit_status, service.sent) == (8, 1)
+    assert unknown.value.hint
+
+
+def test_what_was_lost_long_ago_is_looked_for_at_once(world: World) -> None:
+    world.surroundings.wait(Unsettled("late", answered=False, since_s=60.0))
+    world.surroundings.wait(Unsettled("late", answered=False, since_s=10.0))
+
+    assert world.slept == [20.0]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
-from rpctl.backends.emporix.problems import error_of, is_absent, is_failure
+from rpctl.backends.emporix.problems import error_of, is_absent, is_certainly_absent, is_failure
 from rpctl.backends.port import Tombstone, Unsettled, target_of, tombstone_of
 from rpctl.errors import (
     AnswerInvalid,
@@ -68,7 +68,7 @@ class EmporixBackend:
 
     # -- points ----------------------------------------------------------------------------------------
 
-    def send(self, sending: Sending) -> None:
+    def send(self, sending: Sending, leaving: Callable[[], None]) -> None:
         """See the port: operations 3, 6 and 7."""
         from rpctl.backends.emporix.translate import body_of
 
@@ -76,11 +76,11 @@ class EmporixBackend:
         params = {"siteCode": sending.site_code} if sending.site_code else None
         if sending.kind == "create":
             body: dict[str, Any] = {"customerId": sending.customer_id, "startPoints": body_of(sending)}
-            self._create(sending.customer_id, self._write("POST", path, body, params))
+            self._create(sending.customer_id, self._write("POST", path, body, params, leaving))
         elif sending.kind == "add":
-            clear(self._write("POST", f"{path}/addPoints", body_of(sending), params), _CREATED)
+            clear(self._write("POST", f"{path}/addPoints", body_of(sending), params, leaving), _CREATED)
         else:
-            clear(self._write("POST", f"{path}/redeemPoints", body_of(sending)), _CREATED)
+            clear(self._write("POST", f"{path}/redeemPoints", body_of(sending), None, leaving), _CREATED)
 
     def active_points(self, customer_id: str) -> int:
         """See the port: operation 2. It documents no 404; the summary tells whether the customer is there."""
@@ -154,23 +154,19 @@ class EmporixBackend:
 
     def options(self) -> list[RedeemOption]:
         """See the port: operation 11."""
-        from rpctl.backends.emporix import wire
-        from rpctl.backends.emporix.translate import option_of
 
         answer = self._read(self._options_path())
-        return [option_of(one) for one in parsed(wire.OPTIONS.validate_json, answer)]
+        return _options(answer)
 
     def create_option(self, document: Document) -> RedeemOption:
         """See the port: operation 12. The service answers with a list, in which the option has the id that it was sent
         with, or is the only one."""
-        from rpctl.backends.emporix import wire
-        from rpctl.backends.emporix.translate import option_of
         from rpctl.domain.redeem_options import check_option
 
         body = check_option(document) | ({"id": document["id"]} if document.get("id") else {})
         answer = clear(self._write("POST", self._options_path(), body), _OK)
         try:
-            made = [option_of(one) for one in parsed(wire.OPTIONS.validate_json, answer)]
+            made = _options(answer)
         except AnswerInvalid as error:  # it is made all the same
             raise Unsettled(error.message, answered=False) from error
         made = [option for option in made if option.id == body.get("id")] or made
@@ -269,12 +265,31 @@ class EmporixBackend:
     def _read(self, path: str) -> Answer:
         return self._http.request("GET", path, auth=self._auth())
 
-    def _write(self, method: str, path: str, body: Any = None, params: dict[str, str] | None = None) -> Answer:
-        """One request that is not repeated. Raises `Unsettled` where the service failed."""
-        answer = self._http.request(method, path, auth=self._auth(), params=params, json=body, safe=False)
-        if answer.status >= 500:
-            raise Unsettled(f"the service answered {answer.request} with {answer.status}", answered=is_failure(answer))
+    def _write(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        params: dict[str, str] | None = None,
+        leaving: Callable[[], None] | None = None,
+    ) -> Answer:
+        """One request that is not repeated. Raises `Unsettled` where its answer tells nothing."""
+        answer = self._http.request(
+            method, path, auth=self._auth(), params=params, json=body, safe=False, leaving=leaving
+        )
+        if is_unclear(answer):
+            raise Unsettled(
+                f"the service answered {answer.request} with {answer.status}",
+                answered=is_failure(answer),
+                answer=(answer.request, answer.status),
+            )
         return answer
+
+
+def is_unclear(answer: Answer) -> bool:
+    """Whether a change may be in although it was answered so: a failure, a time-out of the service's own, and a
+    redirect to where its outcome may be seen."""
+    return answer.status >= 500 or answer.status in (302, 303, 408)
 
 
 def number_of(answer: Answer) -> int:
@@ -285,13 +300,23 @@ def number_of(answer: Answer) -> int:
     return int(text)
 
 
+def _options(answer: Answer) -> list[RedeemOption]:
+    """The redeem options of an answer, each as it came. Raises `AnswerInvalid`."""
+    from rpctl.backends.emporix import wire
+    from rpctl.backends.emporix.translate import option_of
+
+    documents = parsed(wire.OPTIONS.validate_json, answer)
+    return [option_of(one, whole) for one, whole in zip(documents, json.loads(answer.body), strict=True)]
+
+
 def _of(answer: Answer, error: RpctlError) -> RpctlError:
     return error.of_request(answer.request, answer.status)
 
 
 def _unknown(customer_id: str, answer: Answer) -> RpctlError:
-    told = f"There is no customer {customer_id}."
-    return _of(answer, CustomerNotFound(told, customerId=customer_id))
+    error = CustomerNotFound(f"There is no customer {customer_id}.", customerId=customer_id)
+    error.is_certain = is_certainly_absent(answer)
+    return _of(answer, error)
 
 
 def succeeded(answer: Answer, *statuses: int) -> Answer:
@@ -308,7 +333,11 @@ def clear(answer: Answer, *statuses: int) -> Answer:
     nothing: raises `Unsettled`; an error is an error."""
     is_page = "html" in (answer.headers.get("Content-Type") or "").lower() or answer.body.lstrip()[:1] == b"<"
     if 200 <= answer.status < 300 and (answer.status not in statuses or is_page):
-        raise Unsettled(f"{answer.request} was answered with {answer.status}, which says nothing", answered=False)
+        raise Unsettled(
+            f"{answer.request} was answered with {answer.status}, which says nothing",
+            answered=False,
+            answer=(answer.request, answer.status),
+        )
     return succeeded(answer, *statuses)
 
 

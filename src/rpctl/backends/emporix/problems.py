@@ -71,11 +71,15 @@ def is_absent(answer: Answer) -> bool:
     return answer.status == 404 and bool(_texts(found, "message")) and not {"fault", "path", "timestamp"} & set(found)
 
 
+def is_certainly_absent(answer: Answer) -> bool:
+    """Whether that is said in the documented words, which no gateway has."""
+    return answer.status == 404 and Problem(answer.body).document.get("type") == "resource_not_found"
+
+
 def is_failure(answer: Answer) -> bool:
-    """Whether the service itself says that it failed (500 or 503 in its own words), and so is done with it; a gateway's
-    page or fault speaks for nobody."""
-    found = Problem(answer.body).document
-    return answer.status in (500, 503) and bool(found) and "fault" not in found
+    """Whether the service itself says that it failed, in the documented words of its 500, and so is done with it.
+    A gateway's page or fault speaks for nobody, and a 503 may come while the service is still at work."""
+    return answer.status == 500 and set(Problem(answer.body).document) >= {"timestamp", "status", "error", "path"}
 
 
 def error_of(answer: Answer) -> RpctlError:
@@ -89,7 +93,9 @@ def error_of(answer: Answer) -> RpctlError:
     elif status == 403:
         error = _forbidden(problem, said, request)
     elif status == 404:
-        error = NotFound(f"The service does not know what {request} asks for: {said}")
+        error = NotFound(
+            f"The service does not know what {request} asks for: {said}", "Check the ids, the tenant and the URL."
+        )
     elif status == 429:
         error = RateLimited(f"The service asks to slow down: {said}", *_when(answer))
     elif status >= _SERVER:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rpctl.backends.emporix.backend import ROOT, clear, number_of, parsed, succeeded
+from rpctl.backends.emporix.backend import ROOT, clear, is_unclear, number_of, parsed, succeeded
 from rpctl.backends.emporix.problems import Problem, is_absent
 from rpctl.backends.port import Unsettled
 from rpctl.domain.points import Summary
@@ -51,7 +51,7 @@ class Storefront:
             "POST", f"{_PATH}/redeem", auth=self._credentials.customer(), params={"siteCode": site_code},
             json={"id": option_id}, safe=False,
         )  # fmt: skip
-        if answer.status >= 500:
+        if is_unclear(answer):
             raise Unsettled(f"the service answered {answer.request} with {answer.status}", answered=False)
         if is_absent(answer):  # the option, or points of this customer: the service tells which
             said = Problem(answer.body).message

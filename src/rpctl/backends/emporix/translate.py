@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from rpctl.domain.markers import split_token, with_token
-from rpctl.domain.points import AddedPoints, RedeemedPoints, Summary, Use, description_of
+from rpctl.domain.markers import split_token
+from rpctl.domain.points import AddedPoints, RedeemedPoints, Summary, Use
 from rpctl.domain.program import Program
 from rpctl.domain.redeem_options import RedeemOption
 from rpctl.domain.values import NEVER, Instant, format_instant, instant_of
@@ -48,6 +48,7 @@ def _added(customer_id: str, document: wire.AddedPoints) -> AddedPoints:
         reference_id=document.reference_id,
         description=description,
         token=token,
+        untold=_untold(document),
     )
 
 
@@ -61,7 +62,19 @@ def _redeemed(customer_id: str, document: wire.RedeemedPoints) -> RedeemedPoints
         all_points_after_creation=document.all_points_after_creation,
         description=description,
         token=token,
+        untold=_untold(document),
     )
+
+
+def _untold(document: wire.AddedPoints | wire.RedeemedPoints) -> tuple[str, ...]:
+    """The numbers and dates that the service left out, by their names."""
+    names = {
+        "created_at": "createdAt",
+        "all_points_after_creation": "allPointsAfterCreation",
+        "used_points": "usedPoints",
+    }
+    told = {field for field in document.model_fields_set if getattr(document, field) is not None}
+    return tuple(name for field, name in names.items() if field not in told and hasattr(document, field))
 
 
 def _instant(moment: datetime | None) -> Instant:
@@ -69,33 +82,28 @@ def _instant(moment: datetime | None) -> Instant:
 
 
 def _end(moment: datetime | None) -> Instant:
-    return NEVER if moment is None or moment.astimezone(UTC).year >= _LAST_YEAR else instant_of(moment)
+    return NEVER if moment is None or moment.year >= _LAST_YEAR else instant_of(moment)
 
 
 def body_of(sending: Sending) -> dict[str, Any]:
     """The body of operations 6 and 7, and the ``startPoints`` of operation 3: only what was asked for."""
-    description = sending.description
-    if sending.tagged:  # what the service would have written is lost by this, so it is written here
-        own = description_of(redeemed=sending.kind == "redeem", reference_id=sending.reference_id)
-        description = with_token(description or own, sending.token)
     until = sending.valid_until
     body = {
         "id": sending.entry_id,
         "points": sending.points,
         "reference-id": sending.reference_id,
-        "description": description,
+        "description": sending.text,
         "createdAt": None if sending.created_at is None else format_instant(sending.created_at),
         "validUntil": None if until is None else FOR_EVER if until >= NEVER else format_instant(until),
     }
     return {name: value for name, value in body.items() if value is not None}
 
 
-def option_of(document: wire.RedeemOption) -> RedeemOption:
-    """A redeem option with every field that came, in the service's order; without metadata it has version 1."""
-    whole = document.model_dump(by_alias=True, exclude_unset=True)
+def option_of(document: wire.RedeemOption, whole: Mapping[str, Any]) -> RedeemOption:
+    """A redeem option with every field that came, as it came; without metadata it has version 1."""
     version = document.metadata.version if document.metadata else 1
-    whole["metadata"] = {"version": version, **(whole.get("metadata") or {})}
-    return RedeemOption(document.id, version, whole)
+    metadata = {"version": version, **(whole.get("metadata") or {})}
+    return RedeemOption(document.id, version, {**whole, "metadata": metadata})
 
 
 def program_of(site_code: str, settings: wire.RewardSettings | None) -> Program:

@@ -68,7 +68,7 @@ class RedeemedPoints(_Document):
 class PointsLists(_Document):
     """What was added and, unless nothing was, what was redeemed."""
 
-    added: list[AddedPoints] | None = Field(default=None, alias="addedPointsList")
+    added: list[AddedPoints] | None = Field(alias="addedPointsList")
     redeemed: list[RedeemedPoints] | None = Field(default=None, alias="redeemedPointsList")
 
 
@@ -77,7 +77,7 @@ class Summary(_Document):
 
     customer_id: Text = Field(alias="customerId")
     active_points: StrictInt = Field(alias="activePoints")
-    summary: PointsLists = PointsLists()
+    summary: PointsLists
 
 
 class Metadata(_Document):

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from sandbox_client import Running, running
 
 from rpctl.domain.values import parse_instant
+from sandbox_client import Running, running
 
 MARCH = parse_instant("2026-03-01T12:00:00Z")
 Step = tuple[str, ...]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sandbox_client import Running, running
 
 RPCTL = str(Path(sys.executable).with_name("rpctl"))
@@ -110,7 +111,7 @@ def test_an_unknown_outcome_hints_at_the_command_that_finds_out(command_line: Ca
     with running(token_lifetime_s=10**9, fail_rate=0.5, seed=1) as service:
         for number in range(30):  # machines that know nothing of this service yet, until a sending fails
             rpctl = command_line(f"m{number}", **surroundings(service))
-            ended = rpctl("--profile=", "points", "add", "C1", "5", "--description", "--", "-o", "json", "--")
+            ended = rpctl("--no-color", "points", "add", "C1", "5", "--description", "--", "-o", "json", "--")
             if ended.status == 8:
                 break
         error = json.loads(ended.err.splitlines()[-1])["error"]
@@ -119,7 +120,7 @@ def test_an_unknown_outcome_hints_at_the_command_that_finds_out(command_line: Ca
         assert (error["code"], error["httpStatus"]) == ("outcome_unknown", 500)
         assert error["request"] == "POST /reward-points/customer/C1/addPoints"
         assert key is not None
-        hinted = f"rpctl --profile= points add --key={key[1]} C1 5 --description -- -o json --"
+        hinted = f"rpctl --no-color points add --key={key[1]} C1 5 --description -- -o json --"
         assert error["hint"] == f"This finds out, and counts once: {hinted}"
 
 

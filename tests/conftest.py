@@ -119,11 +119,11 @@ class CommandLine:
     ``now`` is the clock; ``slept`` are the seconds that would have been waited; random bytes come from a seed, so that keys and run ids are the same in every run.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], seed: int | str = 4711) -> None:
         self.environ = dict(environ)
         self.now: Instant = MARCH
         self.slept: list[float] = []
-        self._random = random.Random(4711)
+        self._random = random.Random(seed)
 
     def __call__(self, *argv: str, stdin: str = "", tty: bool = False, piped: bool = False, **environ: str) -> Ended:
         """Runs one command line. ``tty``: all three streams are terminals, but for a ``piped`` stdout;
@@ -164,7 +164,7 @@ def command_line(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
 
     def made(machine: str = "", **environ: str) -> CommandLine:
-        return CommandLine({"HOME": str(home / machine), **environ})
+        return CommandLine({"HOME": str(home / machine), **environ}, machine or 4711)
 
     return made
 

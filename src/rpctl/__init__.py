@@ -9,9 +9,10 @@ The map, a line a room; a newcomer should guess the file from the command line:
     domain/      the rules of points, pure: points, lots, expiries, changes, redeem options, program, values, outcomes,
                  markers (what a change is known by at a service)
     backends/    where points live: port (what a backend can do), ledger/ (a local SQLite file), http (the one client of
-                 all services), emporix/ (backend, storefront, wire, translate, problems)
+                 all services) and unanswered (its errors), emporix/ (backend, storefront, wire, translate, answers,
+                 problems)
     delivery/    every change exactly once over a service that promises nothing: journal, requests, reconcile, deliver,
-                 settle (the writes that are no changes of points)
+                 settle (the writes that are no changes of points), surroundings
     auth/        who the program is to a service: secrets and where they come from, access tokens and their cache
     config/      profiles, the layers of settings and who decided, paths
     importing/   CSV files to changes and rejects: opening, spool, reader, plain, content, overlap, columns, products,
@@ -20,8 +21,8 @@ The map, a line a room; a newcomer should guess the file from the command line:
     reports/     pure: history, explain, balance as of a moment
     manual/      the texts of help topics and man pages, partly from tables: topics, prose, blocks, endings, plain
     render/      views (pure), table, delimited, json
-    cli/         app (root and error boundary), services, options, tree and offers (the commands as values), checkup
-                 (what the doctor looks at), logging_in, and a file per noun
+    cli/         app (root and error boundary), services, options, tree and offers (the commands as values), applying,
+                 checkup (what the doctor looks at), logging_in, and a file per noun
     sandbox/     the documented API over a ledger on loopback, with faults on demand: application, serving, router,
                  faults, tokens, dataset, sidecar, loading, assembly; emporix/ has what is said on the wire
     docgen/      man pages and completions from the command tree and the manual; not part of a command's way

@@ -2,7 +2,7 @@
 
 A request that changes something is sent once: what is known not to have been applied (no connection, 429) is tried
 again, everything else that is not a clear answer is `Unsettled`, for the caller to find out. Redirects are never
-followed: a token goes to no other host. Apart from the authentication, the only module that names httpx.
+followed: a token goes to no other host. Apart from the authentication, only this module and `unanswered` name httpx.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from rpctl.errors import (
     RpctlError,
     ServiceUnavailable,
     ServiceUnreachable,
-    TimedOut,
-    TlsFailed,
 )
 
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its command line loads click and rich
 import httpx  # noqa: E402
+
+from rpctl.backends.unanswered import NOT_UNPACKED, PROXY_HINT, Lost, sentence, told_of  # noqa: E402
 
 LEAVING: Final = "rpctl.leaving"
 """The extension of a request that is told when it leaves; requests for tokens on its way do not carry it on."""
@@ -44,8 +44,6 @@ _SHORT_BYTES: Final = 1024 * 1024
 _SOON_S: Final = 1.0
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 8.0
-_NOT_UNPACKED: Final = "the answer to {} cannot be unpacked"
-_PROXY_HINT: Final = "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY."
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 """More than this is no answer to a single question; lists of everybody are streamed."""
 
@@ -193,9 +191,9 @@ class Http:
             except UnicodeError:
                 raise InvalidConfig(f"{host} is no name that a host can have.", "Check the url.") from None
             except ImportError:
-                raise InvalidConfig("SOCKS proxies are not supported.", _PROXY_HINT) from None
+                raise InvalidConfig("SOCKS proxies are not supported.", PROXY_HINT) from None
             except (ValueError, httpx.InvalidURL):  # whose text may hold the proxy's password
-                raise InvalidConfig("The proxy that the environment names is no http:// URL.", _PROXY_HINT) from None
+                raise InvalidConfig("The proxy that the environment names is no http:// URL.", PROXY_HINT) from None
         return self._opened
 
     def _build(self, method: str, path: str, left_s: float, **parts: Any) -> httpx.Request:
@@ -244,7 +242,7 @@ class Http:
         except httpx.HTTPError as error:
             own = getattr(error, "_request", None) in (request, None)
             since_s = time.monotonic() - self._left_s
-            raise _Lost(error, self._asked_for, since_s, is_late=late.is_set(), is_own=own) from error
+            raise Lost(error, self._asked_for, since_s, is_late=late.is_set(), is_own=own) from error
         finally:
             watch.cancel()
             if response is not None:
@@ -285,8 +283,8 @@ class Http:
             try:
                 answer = once(max(ends_s - time.monotonic(), 0.05))
                 again = not once_only and (answer.status == 429 or (safe and answer.status in (500, 502, 503, 504)))
-            except _Lost as lost:
-                error = _told(lost, told, self.base_url, safe=safe)
+            except Lost as lost:
+                error = told_of(lost, told, self.base_url, safe=safe)
                 again = isinstance(error, ServiceUnreachable | ServiceUnavailable)
             except (ServiceUnavailable, RateLimited) as no_token:  # the request itself never left
                 error, again = no_token, True
@@ -338,91 +336,11 @@ class Readable:
         try:
             return next(filter(None, self._chunks), b"")
         except httpx.DecodingError:
-            raise AnswerInvalid(f"{_sentence(_NOT_UNPACKED.format(self._told))}.").of_request(self._told) from None
+            raise AnswerInvalid(f"{sentence(NOT_UNPACKED.format(self._told))}.").of_request(self._told) from None
         except httpx.HTTPError as error:
             raise ServiceUnavailable(f"The connection broke in the middle of {self._told}.").of_request(
                 self._told
             ) from error
-
-
-class _Lost(Exception):
-    """No answer, with what httpx says of it. ``asked_for``: host and port that the last connection was to; ``since_s``:
-    how long ago the request left; ``is_own``:
-    it was this request, not one for a token on its way."""
-
-    def __init__(
-        self,
-        error: httpx.HTTPError,
-        asked_for: tuple[str, int] | None,
-        since_s: float,
-        *,
-        is_late: bool,
-        is_own: bool,
-    ) -> None:
-        super().__init__()
-        self.since_s = since_s
-        self.error = error
-        self.asked_for = asked_for
-        self.is_late = is_late
-        self.is_own = is_own
-
-
-_NEVER_SENT: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-)
-
-
-def _told(lost: _Lost, told: str, base_url: str, *, safe: bool) -> RpctlError | Unsettled:
-    """What became of a request without an answer, in our own words."""
-    host = urlsplit(base_url).netloc
-    error = lost.error
-    kind: type[RpctlError] = ServiceUnavailable
-    why = f"the connection to {host} broke before {told} was answered"
-    if isinstance(error, _NEVER_SENT):
-        if lost.is_late:
-            return TimedOut(f"No connection to {host} was made in time; {told} was not sent.").of_request(told)
-        return _no_connection(error, host, _proxy(lost.asked_for, base_url)).of_request(told)
-    if lost.is_late or isinstance(error, httpx.TimeoutException):
-        kind, why = TimedOut, f"{host} did not answer {told} in time"
-    elif isinstance(error, httpx.DecodingError):
-        kind, why = AnswerInvalid, _NOT_UNPACKED.format(told)
-    if safe or not lost.is_own:
-        return kind(f"{_sentence(why)}.").of_request(told)
-    return Unsettled(why, answered=False, since_s=lost.since_s, answer=(told, None))
-
-
-def _proxy(asked_for: tuple[str, int] | None, base_url: str) -> str | None:
-    """The proxy that a connection was to in the service's place, None for the service itself."""
-    url = urlsplit(base_url)
-    own = (url.hostname, url.port or (443 if url.scheme == "https" else 80))
-    return None if asked_for is None or asked_for == own else f"{asked_for[0]}:{asked_for[1]}"
-
-
-def _no_connection(error: httpx.HTTPError, host: str, proxy: str | None) -> RpctlError:
-    import ssl
-
-    cause: BaseException | None = error
-    why = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error) or type(error).__name__
-    who, hint = (f"The proxy {proxy}", _PROXY_HINT) if proxy else (host, None)
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return TlsFailed(f"The certificate of {host} is not trusted: {cause.verify_message}.")
-        if isinstance(cause, ssl.SSLError):
-            return TlsFailed(f"{host} does not speak TLS as it should: {cause.reason or cause}.")
-        if isinstance(cause, socket.gaierror):
-            name = (proxy or host).rpartition(":")[0] or host
-            return ServiceUnreachable(f"There is no host {name}: {cause.strerror}.", hint)
-        if isinstance(cause, OSError) and cause.strerror:
-            why = cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, httpx.ProxyError):
-        return ServiceUnreachable(f"{who} lets nothing through to {host}: {why}.", hint)
-    return ServiceUnreachable(f"{who} cannot be reached: {why}.", hint)
 
 
 def _read(response: httpx.Response, limit: int, told: str) -> bytes:
@@ -435,10 +353,6 @@ def _read(response: httpx.Response, limit: int, told: str) -> bytes:
                 told, response.status_code
             )
     return b"".join(pieces)
-
-
-def _sentence(why: str) -> str:
-    return f"T{why[1:]}" if why.startswith("the ") else why  # a host's name stays as it is
 
 
 class _Short(httpx.SyncByteStream):

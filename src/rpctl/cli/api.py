@@ -46,7 +46,7 @@ def api(
     where no answer comes, the exit status is 8.
     """
     from rpctl.auth.credentials import MANAGE, VIEW
-    from rpctl.backends.emporix.backend import is_unclear
+    from rpctl.backends.emporix.answers import is_unclear
     from rpctl.backends.emporix.problems import error_of
     from rpctl.backends.port import Unsettled
 

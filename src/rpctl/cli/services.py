@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from rpctl import __version__
 from rpctl.errors import (
     ConsentMissing,
     InvalidValue,
-    OutcomeUnknown,
     ReadOnlyProfile,
     RpctlError,
     UnsupportedOperation,
@@ -31,16 +30,12 @@ if TYPE_CHECKING:
     from rpctl.backends.ledger.backend import LedgerBackend, Setting
     from rpctl.backends.port import Backend, Writes
     from rpctl.config.settings import Settings
-    from rpctl.delivery.deliver import Deliverer, Surroundings
+    from rpctl.delivery.deliver import Deliverer
     from rpctl.delivery.journal import Journal
+    from rpctl.delivery.surroundings import Surroundings
     from rpctl.domain.changes import Change
-    from rpctl.domain.outcomes import Outcome
     from rpctl.domain.values import Instant
     from rpctl.render.views import View
-
-
-_WITH_KEY: Final = {("points", "add"), ("points", "redeem"), ("points", "reverse"), ("customer", "create")}
-"""Noun and verb of the commands that take a key."""
 
 
 def system_clock() -> Instant:
@@ -155,27 +150,25 @@ class Session:
 
     def writing(self, fields: Sequence[str] | None = None) -> Writes:
         """Where to write what is no change of points, for a command that shows ``fields`` of it (None: an entry's).
-
-        Raises what would spoil the answer afterwards, and `ReadOnlyProfile`, before anything is changed.
-        """
-        backend = self._writable(fields)
+        Raises as `check_writable` does."""
+        self.check_writable(fields)
         if not self.settings.is_online:
-            return backend
+            return self.ledger
         from rpctl.delivery.settle import Settling
 
-        return Settling(self._service, self.surroundings, lambda: self.random_bytes(12).hex(), self._deliverer)
+        return Settling(self._service, self.surroundings, lambda: self.random_bytes(12).hex(), self.deliverer)
 
     def writing_ledger(self, fields: Sequence[str] | None = None) -> LedgerBackend:
         """The local ledger, for a command that changes something only a ledger has; as `writing` and `ledger`."""
-        ledger = self.ledger
-        self._writable(fields)
-        return ledger
+        self.check_writable(fields)
+        return self.ledger
 
-    def _writable(self, fields: Sequence[str] | None) -> LedgerBackend | EmporixBackend:
+    def check_writable(self, fields: Sequence[str] | None) -> None:
+        """That something may be changed, and what is asked to be shown of it can be: ``fields`` as in `writing`.
+        Raises what would spoil the answer afterwards, and `ReadOnlyProfile`."""
         if self.settings.read_only:
             raise ReadOnlyProfile(f"{self.whose} is read-only.")
         self.check_fields(fields)
-        return self._opened()
 
     # -- the service -----------------------------------------------------------------------------------
 
@@ -241,7 +234,7 @@ class Session:
     @property
     def surroundings(self) -> Surroundings:
         """What delivery is told of the world."""
-        from rpctl.delivery.deliver import Surroundings
+        from rpctl.delivery.surroundings import Surroundings
 
         terminal = self.terminal
         return Surroundings(
@@ -301,63 +294,17 @@ class Session:
 
     def apply(self, change: Change, *, key_given: bool) -> View:
         """Applies one change and shows its entry, with the notes that belong to it. Raises what refused it."""
-        from rpctl.domain.outcomes import AlreadyApplied, Applied, Refused, Unknown
-        from rpctl.render.points import written_entry
+        from rpctl.cli.applying import apply
 
-        outcome = self._outcome(change, key_given=key_given)
-        if isinstance(outcome, Refused):
-            raise outcome.error
-        if isinstance(outcome, Unknown):
-            found_out = f"This finds out, and counts once: {self.repeated}"
-            blind = (
-                "This service keeps no marks to tell by. `rpctl points history CUSTOMER` shows whether it is in; only "
-                "if it is not, send it with another key."
-            )
-            error = OutcomeUnknown(outcome.message, found_out if outcome.can_be_told else blind, key=change.key)
-            raise error.of_request(*outcome.answer) if outcome.answer else error
-        if isinstance(outcome, AlreadyApplied):
-            self.terminal.note(f"key {change.key} is in already; nothing changed")
-        elif isinstance(outcome, Applied):
-            if not key_given:
-                self.terminal.note(f"key {change.key}")
-            if outcome.created_customer and getattr(change, "customers", None) != "new":
-                self.terminal.note(f"customer {change.customer_id} is new")
-            if outcome.expired_on_arrival:
-                self.terminal.note("these points are past their validity already")
-            if outcome.short:
-                self.terminal.note(f"{outcome.points} points were left to reverse; {outcome.short} are spent")
-        entry = getattr(outcome, "entry", None)
-        if entry is None:
-            raise RpctlError(f"The outcome of key {change.key} is {outcome}.")
-        code = getattr(entry, "coupon_code", None)
-        return written_entry(entry, code=code) if code else written_entry(entry)
-
-    def _outcome(self, change: Change, *, key_given: bool) -> Outcome:
-        from rpctl.backends.ledger.backend import LedgerBackend
-
-        backend = self._writable(None)
-        if isinstance(backend, LedgerBackend):
-            return backend.apply([change])[0]
-        return self._deliverer.apply(change, key_given=key_given)
+        return apply(self, change, key_given=key_given)
 
     @property
-    def _deliverer(self) -> Deliverer:
+    def deliverer(self) -> Deliverer:
+        """Who sends changes of points to the profile's service."""
         from rpctl.delivery.deliver import Deliverer
 
         service = self._service
         return Deliverer(service, self.journal(service.target), self.surroundings)
-
-    @property
-    def repeated(self) -> str:
-        """This very command line, with the key that was made for it."""
-        from shlex import quote
-
-        words = list(self.argv)
-        if self.fresh_key:
-            # Right after the verb, where it cannot be taken for another option's value.
-            pairs = [at for at in range(1, len(words)) if (words[at - 1], words[at]) in _WITH_KEY]
-            words.insert(pairs[0] + 1 if pairs else len(words), f"--key={self.fresh_key}")
-        return " ".join(map(quote, ("rpctl", *words)))
 
     # -- consent ---------------------------------------------------------------------------------------
 

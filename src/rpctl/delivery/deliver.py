@@ -7,24 +7,31 @@ what cannot be told is `Unknown`, never sent again by itself.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
-from rpctl.backends.port import Sending, Unsettled
+from rpctl.backends.port import Unsettled
 from rpctl.delivery import reconcile
 from rpctl.delivery.journal import Delivery, State
 from rpctl.delivery.reconcile import Verdict
-from rpctl.delivery.requests import already_reversed, reversal_of, sending_of
-from rpctl.domain.changes import AddPoints, Customers, RedeemPoints, Reverse
+from rpctl.delivery.requests import (
+    already_reversed,
+    as_sent,
+    fingerprint,
+    key_reused,
+    probe_of,
+    reversal_of,
+    sending_of,
+)
+from rpctl.delivery.surroundings import MAX_SENDINGS
+from rpctl.domain.changes import AddPoints, Customers
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown
 from rpctl.errors import (
     CustomerDeleted,
     CustomerNotFound,
     InsufficientPoints,
     JournalUnusable,
-    KeyReused,
     NotLoggedIn,
     OutcomeUnknown,
     ProgramDisabled,
@@ -36,39 +43,11 @@ from rpctl.errors import (
 from rpctl.errors import Refused as RefusedError
 
 if TYPE_CHECKING:
-    from rpctl.backends.port import Service
+    from rpctl.backends.port import Sending, Service
     from rpctl.delivery.journal import Journal
+    from rpctl.delivery.surroundings import Surroundings
     from rpctl.domain.changes import Change
     from rpctl.domain.points import Entry, Summary
-    from rpctl.domain.values import Instant
-
-MAX_SENDINGS: Final = 6
-"""So often a change that is proven not to be in is sent, each time only after that proof."""
-
-AFTER_FAILURE_S: Final = 1.0
-"""After a failure that the service itself owns up to, nothing is under way for longer."""
-
-
-class Surroundings(NamedTuple):
-    """The world of a delivery. ``clock``: now, in milliseconds since 1970; ``settle_s``: how long after it left a
-    change may still arrive; ``note`` is told what takes long, ``warn`` what is to be looked at; ``reads_back``: whether
-    the entry is wanted."""
-
-    clock: Callable[[], Instant]
-    sleep: Callable[[float], None]
-    settle_s: float
-    note: Callable[[str], None]
-    warn: Callable[[str], None]
-    reads_back: bool = True
-
-    def wait(self, lost: Unsettled) -> None:
-        """Until what was sent can no longer arrive."""
-        wait_s = min(AFTER_FAILURE_S, self.settle_s) if lost.answered else self.settle_s
-        left_s = wait_s - lost.since_s
-        if left_s > AFTER_FAILURE_S:
-            self.note(f"{lost.message}; looking again in {left_s:.0f} s")
-        if left_s > 0:
-            self.sleep(left_s)
 
 
 class Deliverer:
@@ -87,12 +66,12 @@ class Deliverer:
         refuses is a `Refused` outcome. Raises what keeps it from being sent at all: `DeliveryUnderWay`,
         `JournalUnusable`, `NotLoggedIn`, `Temporary` and the like; nothing counts then.
         """
-        key, asked = change.key, _fingerprint(change)
+        key, asked = change.key, fingerprint(change)
         with self._journal.claim(key):
             known = self._journal.find(key)
             if known is not None and known.state not in (State.REFUSED, State.PLANNED):
                 if known.fingerprint != asked:
-                    return Refused(_key_reused(key))
+                    return Refused(key_reused(key))
                 if known.is_forgotten:
                     return Refused(CustomerDeleted("The key belongs to a change of a customer who was deleted since."))
                 if known.state is State.APPLIED:
@@ -154,7 +133,7 @@ class Deliverer:
 
     def _first_sight(self, change: Change, asked: str, summary: Callable[[], Summary]) -> Outcome | None:
         """What another machine did with this key, by what the service has of it; None: nothing."""
-        probe = _probe(change, self._service)
+        probe = probe_of(change, self._service)
         if probe is None:
             return None
         try:
@@ -164,12 +143,12 @@ class Deliverer:
         entry = reconcile.find(probe, found, change.key)
         if entry is None:
             if reconcile.marked(probe, found.entries()):
-                return Refused(_key_reused(change.key))  # by a change of the other kind
+                return Refused(key_reused(change.key))  # by a change of the other kind
             if self._is_blind(probe.kind):
                 self._world.note("this service keeps no marks: what another machine sent with this key is not seen")
             return None
         if probe.points and not reconcile.is_same(probe, entry):
-            return Refused(_key_reused(change.key))
+            return Refused(key_reused(change.key))
         row = Delivery(change.key, asked, State.APPLIED, self._world.clock(), probe._replace(points=entry.points))
         self._journal.write(row)
         self._check_copies(row, found)
@@ -283,7 +262,7 @@ class Deliverer:
     def _applied(self, delivery: Delivery, entry: Entry | None, *, is_new: bool) -> Applied:
         sending = delivery.sending
         is_past = sending.valid_until is not None and sending.valid_until <= self._world.clock()
-        return Applied(sending.points, entry or as_sent(delivery), is_new, is_past, sending.short)
+        return Applied(sending.points, entry or as_sent(delivery.sending), is_new, is_past, sending.short)
 
     def _already(self, delivery: Delivery) -> AlreadyApplied:
         """A change that is in, with its entry as far as it can be read."""
@@ -292,7 +271,7 @@ class Deliverer:
         except RpctlError as error:
             self._world.note(f"what it looks like cannot be read: {error.message}")
             summary = None
-        return AlreadyApplied(reconcile.find(delivery.sending, summary, delivery.key) or as_sent(delivery))
+        return AlreadyApplied(reconcile.find(delivery.sending, summary, delivery.key) or as_sent(delivery.sending))
 
     def _unknown(self, delivery: Delivery, lost: Unsettled | None = None) -> Unknown:
         self._record(delivery, State.UNKNOWN)
@@ -385,42 +364,3 @@ class Deliverer:
             requested=sending.points,
             available=available,
         )
-
-
-def as_sent(delivery: Delivery) -> Entry:
-    """The entry as it was sent, where the service does not show it; what only the service knows is left out."""
-    from rpctl.domain.points import AddedPoints, RedeemedPoints
-    from rpctl.domain.values import NEVER
-
-    sending = delivery.sending
-    about = sending.description or ""
-    untold = ("allPointsAfterCreation", "usedPoints", "usedWith", *(["createdAt"] * (sending.created_at is None)))
-    created_at = sending.created_at or 0
-    if sending.kind == "redeem":
-        return RedeemedPoints(
-            sending.entry_id, sending.customer_id, sending.points, created_at, 0, about, untold=untold
-        )  # fmt: skip
-    until = NEVER if sending.valid_until is None else sending.valid_until
-    return AddedPoints(
-        sending.entry_id, sending.customer_id, sending.points, created_at, until, 0,
-        reference_id=sending.reference_id, description=about, untold=untold,
-    )  # fmt: skip
-
-
-def _probe(change: Change, service: Service) -> Sending | None:
-    """What to look for of a change before anything is decided about it; 0 points: whatever an order value earned."""
-    from rpctl.domain.markers import marker_id, marker_token
-
-    if isinstance(change, Reverse):
-        return None  # known by what it reverses: `sending_of` looks for that
-    kind = "redeem" if isinstance(change, RedeemPoints) else "add"
-    markers = marker_id(service.target, change.key), marker_token(service.target, change.key)
-    return Sending(kind, change.customer_id, change.points or 0, *markers, reference_id=change.reference_id)
-
-
-def _key_reused(key: str) -> KeyReused:
-    return KeyReused(f"The key {key!r} belongs to another change.", key=key)
-
-
-def _fingerprint(change: Change) -> str:
-    return hashlib.sha256(change.canonical().encode()).hexdigest()

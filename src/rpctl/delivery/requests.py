@@ -6,16 +6,18 @@ one that was sent.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 from rpctl.backends.port import Sending
 from rpctl.domain.changes import AddPoints, Change, Customers, RedeemPoints, Reverse
 from rpctl.domain.markers import marker_id, marker_token
-from rpctl.domain.points import AddedPoints, description_of
+from rpctl.domain.points import AddedPoints, RedeemedPoints, description_of
 from rpctl.domain.values import NEVER, format_instant
 from rpctl.errors import (
     AlreadyReversed,
     InvalidValue,
+    KeyReused,
     NothingToReverse,
     NotReversible,
     ProgramDisabled,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rpctl.backends.port import Service
-    from rpctl.domain.points import RedeemedPoints, Summary
+    from rpctl.domain.points import Entry, Summary
     from rpctl.domain.values import Instant
 
 _WITHOUT_REASON: Final = "Leave it out, or say it in --description, which the customer sees."
@@ -161,3 +163,38 @@ def _not_later(asked: Instant | None, now: Instant) -> None:
         raise InvalidValue(
             f"createdAt {format_instant(asked)} is later than now.", "Name a day up to today, or leave it out."
         )
+
+
+def as_sent(sending: Sending) -> Entry:
+    """The entry as it was sent, where the service does not show it; what only the service knows is left out."""
+    about = sending.description or ""
+    untold = ("allPointsAfterCreation", "usedPoints", "usedWith", *(["createdAt"] * (sending.created_at is None)))
+    created_at = sending.created_at or 0
+    if sending.kind == "redeem":
+        return RedeemedPoints(
+            sending.entry_id, sending.customer_id, sending.points, created_at, 0, about, untold=untold
+        )  # fmt: skip
+    until = NEVER if sending.valid_until is None else sending.valid_until
+    return AddedPoints(
+        sending.entry_id, sending.customer_id, sending.points, created_at, until, 0,
+        reference_id=sending.reference_id, description=about, untold=untold,
+    )  # fmt: skip
+
+
+def probe_of(change: Change, service: Service) -> Sending | None:
+    """What to look for of a change before anything is decided about it; 0 points: whatever an order value earned."""
+    if isinstance(change, Reverse):
+        return None  # known by what it reverses: `sending_of` looks for that
+    kind = "redeem" if isinstance(change, RedeemPoints) else "add"
+    markers = _markers(service, change.key)
+    return Sending(kind, change.customer_id, change.points or 0, *markers, reference_id=change.reference_id)
+
+
+def key_reused(key: str) -> KeyReused:
+    """The refusal of a key that stands for another request."""
+    return KeyReused(f"The key {key!r} belongs to another change.", key=key)
+
+
+def fingerprint(change: Change) -> str:
+    """The digest of what was asked for (``ledger.md`` rule 5)."""
+    return hashlib.sha256(change.canonical().encode()).hexdigest()

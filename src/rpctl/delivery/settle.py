@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rpctl.backends.port import Unsettled, tombstone_of
-from rpctl.delivery.deliver import MAX_SENDINGS
+from rpctl.delivery.surroundings import MAX_SENDINGS
 from rpctl.domain.redeem_options import COUPON_READ_ONLY, READ_ONLY
 from rpctl.errors import (
     CouponCodeLost,
@@ -28,7 +28,7 @@ from rpctl.errors import (
 
 if TYPE_CHECKING:
     from rpctl.backends.port import Service, Tombstone
-    from rpctl.delivery.deliver import Surroundings
+    from rpctl.delivery.surroundings import Surroundings
     from rpctl.domain.points import Summary
     from rpctl.domain.program import Program
     from rpctl.domain.redeem_options import Document, RedeemOption

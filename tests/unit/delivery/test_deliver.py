@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from rpctl.backends.port import Sending, Unsettled
-from rpctl.delivery.deliver import Deliverer, Surroundings
+from rpctl.delivery.deliver import Deliverer
 from rpctl.delivery.journal import Journal, State
+from rpctl.delivery.surroundings import Surroundings
 from rpctl.domain.changes import AddPoints, Change, Customers, RedeemPoints, Reverse
 from rpctl.domain.markers import split_token
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown

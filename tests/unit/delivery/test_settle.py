@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rpctl.backends.port import Unsettled, tombstone_of
-from rpctl.delivery.deliver import Surroundings
 from rpctl.delivery.settle import Settling, exchange
+from rpctl.delivery.surroundings import Surroundings
 from rpctl.domain.points import AddedPoints, RedeemedPoints, Summary
 from rpctl.domain.redeem_options import RedeemOption
 from rpctl.domain.values import NEVER

@@ -6,27 +6,39 @@ answered is for `rpctl.delivery` to find out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
-from rpctl.backends.emporix.problems import error_of, is_absent, is_certainly_absent, is_failure
+from rpctl.backends.emporix.answers import (
+    clear,
+    elements,
+    encoded,
+    is_unclear,
+    loaded,
+    no_customer,
+    number_of,
+    options_in,
+    parsed,
+    settings_in,
+    succeeded,
+    told_of,
+    validated,
+)
+from rpctl.backends.emporix.problems import is_absent, is_failure
 from rpctl.backends.port import Tombstone, Unsettled, target_of, tombstone_of
 from rpctl.errors import (
     AnswerInvalid,
     CustomerExists,
-    CustomerNotFound,
     InvalidValue,
     OptionNotFound,
     RequestRefused,
-    RpctlError,
     StaleVersion,
 )
 
 if TYPE_CHECKING:
     from rpctl.auth.credentials import Credentials
-    from rpctl.backends.http import Answer, Http, Readable
+    from rpctl.backends.http import Answer, Http
     from rpctl.backends.port import Sending
     from rpctl.domain.points import Summary
     from rpctl.domain.program import Program
@@ -86,7 +98,7 @@ class EmporixBackend:
         """See the port: operation 2. It documents no 404; the summary tells whether the customer is there."""
         answer = self._read(f"{ROOT}/customer/{segment(customer_id)}")
         if is_absent(answer):
-            raise _unknown(customer_id, answer)
+            raise no_customer(customer_id, answer)
         if answer.status == _BAD_REQUEST:
             return self.summary(customer_id).active_points
         return number_of(succeeded(answer, _OK))
@@ -98,7 +110,7 @@ class EmporixBackend:
 
         answer = self._read(f"{ROOT}/customer/{segment(customer_id)}/summary")
         if is_absent(answer):
-            raise _unknown(customer_id, answer)
+            raise no_customer(customer_id, answer)
         return summary_of(parsed(wire.SUMMARY.validate_json, answer))
 
     def summaries(self, limit: int | None = None) -> Iterator[Summary]:
@@ -113,8 +125,8 @@ class EmporixBackend:
             if readable is None:
                 succeeded(answer, _OK)
                 raise AssertionError("an answer of 200 is read while it comes")
-            for document in islice(_elements(readable, answer), limit):
-                yield summary_of(_validated(wire.SUMMARY.validate_python, document, answer))
+            for document in islice(elements(readable, answer), limit):
+                yield summary_of(validated(wire.SUMMARY.validate_python, document, answer))
 
     def customers(self, search: str | None = None, limit: int | None = None) -> Iterator[tuple[str, int]]:
         """See the port: operation 1 once more, which is the only list there is."""
@@ -138,7 +150,7 @@ class EmporixBackend:
     @staticmethod
     def _create(customer_id: str, answer: Answer) -> None:
         if answer.status == _CONFLICT:
-            raise _of(answer, CustomerExists(f"Customer {customer_id} exists.", customerId=customer_id))
+            raise told_of(answer, CustomerExists(f"Customer {customer_id} exists.", customerId=customer_id))
         clear(answer, _OK)
 
     def delete_customer(self, customer_id: str) -> Tombstone:
@@ -146,7 +158,7 @@ class EmporixBackend:
         before = self.summary(customer_id)
         answer = self._write("DELETE", f"{ROOT}/customer/{segment(customer_id)}")
         if is_absent(answer):
-            raise _unknown(customer_id, answer)
+            raise no_customer(customer_id, answer)
         clear(answer, _OK)
         return tombstone_of(before)
 
@@ -156,7 +168,7 @@ class EmporixBackend:
         """See the port: operation 11."""
 
         answer = self._read(self._options_path())
-        return _options(answer)
+        return options_in(answer)
 
     def create_option(self, document: Document) -> RedeemOption:
         """See the port: operation 12. The service answers with a list, in which the option has the id that it was sent
@@ -166,7 +178,7 @@ class EmporixBackend:
         body = check_option(document) | ({"id": document["id"]} if document.get("id") else {})
         answer = clear(self._write("POST", self._options_path(), body), _OK)
         try:
-            made = _options(answer)
+            made = options_in(answer)
         except AnswerInvalid as error:  # it is made all the same
             raise Unsettled(error.message, answered=False) from error
         made = [option for option in made if option.id == body.get("id")] or made
@@ -184,9 +196,9 @@ class EmporixBackend:
         answer = self._write("PUT", f"{self._options_path()}/{segment(option_id)}", body)
         if answer.status == _CONFLICT:
             told = f"Redeem option {option_id} has changed since version {version}."
-            raise _of(answer, StaleVersion(told, sentVersion=version))
+            raise told_of(answer, StaleVersion(told, sentVersion=version))
         if is_absent(answer):
-            raise _of(answer, OptionNotFound(f"There is no redeem option {option_id}."))
+            raise told_of(answer, OptionNotFound(f"There is no redeem option {option_id}."))
         clear(answer, _OK)
         for option in self.options():
             if option.id == option_id:
@@ -197,7 +209,7 @@ class EmporixBackend:
         """See the port: operation 14, which wants an employee's token."""
         answer = self._write("DELETE", f"{self._options_path()}/{segment(option_id)}")
         if is_absent(answer):
-            raise _of(answer, OptionNotFound(f"There is no redeem option {option_id}."))
+            raise told_of(answer, OptionNotFound(f"There is no redeem option {option_id}."))
         try:
             clear(answer, _NO_CONTENT, _OK)
         except RequestRefused as error:
@@ -215,7 +227,7 @@ class EmporixBackend:
         from rpctl.backends.emporix.translate import program_of
 
         mixin, answer = self._mixin(site_code)
-        return program_of(site_code, _settings(mixin, answer))
+        return program_of(site_code, settings_in(mixin, answer))
 
     def set_program(self, site_code: str, settings: dict[str, Any]) -> Program:
         """See the port. Only the key ``rewardpoints`` is sent, whole: the mixin's other keys are not ours. Safe to
@@ -224,19 +236,19 @@ class EmporixBackend:
         from rpctl.backends.emporix.translate import program_of, settings_body
 
         mixin, answer = self._mixin(site_code)
-        _settings(mixin, answer)
+        settings_in(mixin, answer)
         before = mixin.get("rewardpoints") if mixin else None
         after = settings_body(before or {}, settings)
         path = self._mixin_path(site_code)
         for method in ("PATCH", "PUT"):  # what is not there yet may have to be put there
             answer = self._http.request(
-                method, path, auth=self._credentials.service([SITE]), content=_encoded({"rewardpoints": after}),
+                method, path, auth=self._credentials.service([SITE]), content=encoded({"rewardpoints": after}),
                 headers={"Content-Type": "application/json"},
             )  # fmt: skip
             if mixin is not None or answer.status not in (_NOT_FOUND, 405):
                 break
         succeeded(answer, _OK, _CREATED, _NO_CONTENT)
-        return program_of(site_code, _settings({"rewardpoints": after}, answer))
+        return program_of(site_code, settings_in({"rewardpoints": after}, answer))
 
     def _mixin(self, site_code: str) -> tuple[dict[str, Any] | None, Answer]:
         """The mixin, None where there is none."""
@@ -245,7 +257,7 @@ class EmporixBackend:
         answer = self._http.request("GET", self._mixin_path(site_code), auth=self._credentials.service([SITE]))
         if is_absent(answer):
             return None, answer
-        mixin = _loaded(succeeded(answer, _OK))
+        mixin = loaded(succeeded(answer, _OK))
         return mixin, answer
 
     def _mixin_path(self, site_code: str) -> str:
@@ -284,135 +296,3 @@ class EmporixBackend:
                 answer=(answer.request, answer.status),
             )
         return answer
-
-
-def is_unclear(answer: Answer) -> bool:
-    """Whether a change may be in although it was answered so: a failure, a time-out of the service's own, and a
-    redirect to where its outcome may be seen."""
-    return answer.status >= 500 or answer.status in (302, 303, 408)
-
-
-def number_of(answer: Answer) -> int:
-    """A body that is a bare integer. Raises `AnswerInvalid`."""
-    text = answer.body.strip()
-    if not text.removeprefix(b"-").isdigit() or len(text) > 20:
-        raise _invalid(answer, "a number")
-    return int(text)
-
-
-def _options(answer: Answer) -> list[RedeemOption]:
-    """The redeem options of an answer, each as it came. Raises `AnswerInvalid`."""
-    from rpctl.backends.emporix import wire
-    from rpctl.backends.emporix.translate import option_of
-
-    documents = parsed(wire.OPTIONS.validate_json, answer)
-    return [option_of(one, whole) for one, whole in zip(documents, json.loads(answer.body), strict=True)]
-
-
-def _of(answer: Answer, error: RpctlError) -> RpctlError:
-    return error.of_request(answer.request, answer.status)
-
-
-def _unknown(customer_id: str, answer: Answer) -> RpctlError:
-    error = CustomerNotFound(f"There is no customer {customer_id}.", customerId=customer_id)
-    error.is_certain = is_certainly_absent(answer)
-    return _of(answer, error)
-
-
-def succeeded(answer: Answer, *statuses: int) -> Answer:
-    """The answer, if its status is one of these. Raises its error."""
-    if answer.status in statuses:
-        return answer
-    if 200 <= answer.status < 300:
-        raise _invalid(answer, f"the documented status {statuses[0]}")
-    raise error_of(answer)
-
-
-def clear(answer: Answer, *statuses: int) -> Answer:
-    """A change's answer that says plainly that it is in. Another success, or a page in the service's place, says
-    nothing: raises `Unsettled`; an error is an error."""
-    is_page = "html" in (answer.headers.get("Content-Type") or "").lower() or answer.body.lstrip()[:1] == b"<"
-    if 200 <= answer.status < 300 and (answer.status not in statuses or is_page):
-        raise Unsettled(
-            f"{answer.request} was answered with {answer.status}, which says nothing",
-            answered=False,
-            answer=(answer.request, answer.status),
-        )
-    return succeeded(answer, *statuses)
-
-
-def _invalid(answer: Answer, wanted: str) -> AnswerInvalid:
-    told = f"What answers {answer.request} is not the service: {wanted} was expected."
-    return AnswerInvalid(told).of_request(answer.request, answer.status)
-
-
-def parsed(parse: Callable[[bytes], T], answer: Answer) -> T:
-    """The document of a successful answer. Raises its error, or `AnswerInvalid`."""
-    from pydantic import ValidationError
-
-    succeeded(answer, _OK)
-    try:
-        return parse(answer.body)
-    except ValidationError as error:
-        raise _not_as_documented(error, answer) from None
-
-
-def _validated(parse: Callable[[Any], T], document: Any, answer: Answer) -> T:
-    from pydantic import ValidationError
-
-    try:
-        return parse(document)
-    except ValidationError as error:
-        raise _not_as_documented(error, answer) from None
-
-
-def _not_as_documented(error: Any, answer: Answer) -> AnswerInvalid:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    told = f"The answer to {answer.request} is not as documented: {f'{where}: ' if where else ''}{first['msg']}."
-    return AnswerInvalid(told).of_request(answer.request, answer.status)
-
-
-def _elements(readable: Readable, answer: Answer) -> Iterator[Any]:
-    import ijson
-
-    if not readable.begins_with(b"["):  # of anything else there would simply be nothing
-        raise _invalid(answer, "a list")
-    try:
-        yield from ijson.items(readable, "item", use_float=True)
-    except (ijson.JSONError, UnicodeDecodeError):
-        raise AnswerInvalid(f"The answer to {answer.request} is no list, or ends in the middle.").of_request(
-            answer.request, answer.status
-        ) from None
-
-
-def _loaded(answer: Answer) -> dict[str, Any]:
-    from decimal import Decimal
-
-    try:
-        document = json.loads(answer.body, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        raise _invalid(answer, "JSON") from None
-    if not isinstance(document, dict):
-        raise _invalid(answer, "an object")
-    return document
-
-
-def _settings(mixin: dict[str, Any] | None, answer: Answer) -> Any:
-    from rpctl.backends.emporix import wire
-
-    settings = mixin.get("rewardpoints") if mixin else None
-    return None if settings is None else _validated(wire.SETTINGS.validate_python, settings, answer)
-
-
-def _encoded(document: Any) -> bytes:
-    """JSON with decimals as numbers, digit for digit where they have a float's precision."""
-    return json.dumps(document, ensure_ascii=False, default=_as_number).encode()
-
-
-def _as_number(value: Any) -> int | float:
-    from decimal import Decimal
-
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    raise TypeError(type(value).__name__)

@@ -102,7 +102,7 @@ def body_of(sending: Sending) -> dict[str, Any]:
 def option_of(document: wire.RedeemOption, whole: Mapping[str, Any]) -> RedeemOption:
     """A redeem option with every field that came, as it came; without metadata it has version 1."""
     version = document.metadata.version if document.metadata else 1
-    metadata = {"version": version, **(whole.get("metadata") or {})}
+    metadata = {**(whole.get("metadata") or {}), "version": version}
     return RedeemOption(document.id, version, {**whole, "metadata": metadata})
 
 

@@ -1,0 +1,157 @@
+"""Answers read: the documented success as a value, everything else as an error or as `Unsettled`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from rpctl.backends.emporix.problems import error_of, is_certainly_absent
+from rpctl.backends.port import Unsettled
+from rpctl.errors import AnswerInvalid, CustomerNotFound, RpctlError
+
+if TYPE_CHECKING:
+    from rpctl.backends.http import Answer, Readable
+    from rpctl.domain.redeem_options import RedeemOption
+
+    T = TypeVar("T")
+
+_OK: Final = 200
+
+
+def is_unclear(answer: Answer) -> bool:
+    """Whether a change may be in although it was answered so: a failure, a time-out of the service's own, and a
+    redirect to where its outcome may be seen."""
+    return answer.status >= 500 or answer.status in (302, 303, 408)
+
+
+def number_of(answer: Answer) -> int:
+    """A body that is a bare integer. Raises `AnswerInvalid`."""
+    text = answer.body.strip()
+    if not text.removeprefix(b"-").isdigit() or len(text) > 20:
+        raise _invalid(answer, "a number")
+    return int(text)
+
+
+def options_in(answer: Answer) -> list[RedeemOption]:
+    """The redeem options of an answer, each as it came. Raises `AnswerInvalid`."""
+    from rpctl.backends.emporix import wire
+    from rpctl.backends.emporix.translate import option_of
+
+    documents = parsed(wire.OPTIONS.validate_json, answer)
+    return [option_of(one, whole) for one, whole in zip(documents, json.loads(answer.body), strict=True)]
+
+
+def told_of(answer: Answer, error: RpctlError) -> RpctlError:
+    """The error, told of the request that it came from."""
+    return error.of_request(answer.request, answer.status)
+
+
+def no_customer(customer_id: str, answer: Answer) -> RpctlError:
+    """Nobody has this id, as certainly as whoever answered can know."""
+    error = CustomerNotFound(f"There is no customer {customer_id}.", customerId=customer_id)
+    error.is_certain = is_certainly_absent(answer)
+    return told_of(answer, error)
+
+
+def succeeded(answer: Answer, *statuses: int) -> Answer:
+    """The answer, if its status is one of these. Raises its error."""
+    if answer.status in statuses:
+        return answer
+    if 200 <= answer.status < 300:
+        raise _invalid(answer, f"the documented status {statuses[0]}")
+    raise error_of(answer)
+
+
+def clear(answer: Answer, *statuses: int) -> Answer:
+    """A change's answer that says plainly that it is in. Another success, or a page in the service's place, says
+    nothing: raises `Unsettled`; an error is an error."""
+    is_page = "html" in (answer.headers.get("Content-Type") or "").lower() or answer.body.lstrip()[:1] == b"<"
+    if 200 <= answer.status < 300 and (answer.status not in statuses or is_page):
+        raise Unsettled(
+            f"{answer.request} was answered with {answer.status}, which says nothing",
+            answered=False,
+            answer=(answer.request, answer.status),
+        )
+    return succeeded(answer, *statuses)
+
+
+def _invalid(answer: Answer, wanted: str) -> AnswerInvalid:
+    told = f"What answers {answer.request} is not the service: {wanted} was expected."
+    return AnswerInvalid(told).of_request(answer.request, answer.status)
+
+
+def parsed(parse: Callable[[bytes], T], answer: Answer) -> T:
+    """The document of a successful answer. Raises its error, or `AnswerInvalid`."""
+    from pydantic import ValidationError
+
+    succeeded(answer, _OK)
+    try:
+        return parse(answer.body)
+    except ValidationError as error:
+        raise _not_as_documented(error, answer) from None
+
+
+def validated(parse: Callable[[Any], T], document: Any, answer: Answer) -> T:
+    """A document that was read, checked. Raises `AnswerInvalid`."""
+    from pydantic import ValidationError
+
+    try:
+        return parse(document)
+    except ValidationError as error:
+        raise _not_as_documented(error, answer) from None
+
+
+def _not_as_documented(error: Any, answer: Answer) -> AnswerInvalid:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    told = f"The answer to {answer.request} is not as documented: {f'{where}: ' if where else ''}{first['msg']}."
+    return AnswerInvalid(told).of_request(answer.request, answer.status)
+
+
+def elements(readable: Readable, answer: Answer) -> Iterator[Any]:
+    """The elements of a list that is read while it comes. Raises `AnswerInvalid`."""
+    import ijson
+
+    if not readable.begins_with(b"["):  # of anything else there would simply be nothing
+        raise _invalid(answer, "a list")
+    try:
+        yield from ijson.items(readable, "item", use_float=True)
+    except (ijson.JSONError, UnicodeDecodeError):
+        raise AnswerInvalid(f"The answer to {answer.request} is no list, or ends in the middle.").of_request(
+            answer.request, answer.status
+        ) from None
+
+
+def loaded(answer: Answer) -> dict[str, Any]:
+    """An object, its decimals as decimals. Raises `AnswerInvalid`."""
+    from decimal import Decimal
+
+    try:
+        document = json.loads(answer.body, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise _invalid(answer, "JSON") from None
+    if not isinstance(document, dict):
+        raise _invalid(answer, "an object")
+    return document
+
+
+def settings_in(mixin: dict[str, Any] | None, answer: Answer) -> Any:
+    """The key ``rewardpoints`` of a mixin; None where it is not there. Raises `AnswerInvalid`."""
+    from rpctl.backends.emporix import wire
+
+    settings = mixin.get("rewardpoints") if mixin else None
+    return None if settings is None else validated(wire.SETTINGS.validate_python, settings, answer)
+
+
+def encoded(document: Any) -> bytes:
+    """JSON with decimals as numbers, digit for digit where they have a float's precision."""
+    return json.dumps(document, ensure_ascii=False, default=_as_number).encode()
+
+
+def _as_number(value: Any) -> int | float:
+    from decimal import Decimal
+
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(type(value).__name__)

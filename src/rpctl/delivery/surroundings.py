@@ -1,0 +1,38 @@
+"""The world that a delivery is told of: the time, how long to wait, and whom to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from rpctl.backends.port import Unsettled
+    from rpctl.domain.values import Instant
+
+MAX_SENDINGS: Final = 6
+"""So often a change that is proven not to be in is sent, each time only after that proof."""
+
+AFTER_FAILURE_S: Final = 1.0
+"""After a failure that the service itself owns up to, nothing is under way for longer."""
+
+
+class Surroundings(NamedTuple):
+    """The world of a delivery. ``clock``: now, in milliseconds since 1970; ``settle_s``: how long after it left a
+    change may still arrive; ``note`` is told what takes long, ``warn`` what is to be looked at; ``reads_back``: whether
+    the entry is wanted."""
+
+    clock: Callable[[], Instant]
+    sleep: Callable[[float], None]
+    settle_s: float
+    note: Callable[[str], None]
+    warn: Callable[[str], None]
+    reads_back: bool = True
+
+    def wait(self, lost: Unsettled) -> None:
+        """Until what was sent can no longer arrive."""
+        wait_s = min(AFTER_FAILURE_S, self.settle_s) if lost.answered else self.settle_s
+        left_s = wait_s - lost.since_s
+        if left_s > AFTER_FAILURE_S:
+            self.note(f"{lost.message}; looking again in {left_s:.0f} s")
+        if left_s > 0:
+            self.sleep(left_s)

@@ -187,7 +187,7 @@ def test_a_change_without_an_answer_is_sent_once_and_its_outcome_unknown(
     done = ask(machine, server.url, *ADD, timeout_s=patience_s(how))
     said = error_of(done, 8)
     assert said.startswith("Whether the change with key ")
-    assert f"rpctl points add C1 50 --key={said.split()[5]}" in done.err.splitlines()[-1]
+    assert f"rpctl points add --key={said.split()[5]} C1 50" in done.err.splitlines()[-1]
     assert server.count("POST") == (0 if how == "closed at once" else 1)
 
 

@@ -27,6 +27,7 @@ from rpctl.backends.emporix.backend import EmporixBackend
 from rpctl.backends.emporix.storefront import Storefront
 from rpctl.backends.http import Http, Waiting
 from rpctl.backends.port import Sending, Unsettled
+from rpctl.errors import CustomerNotFound, Refused
 
 
 class Said(NamedTuple):
@@ -196,12 +197,17 @@ OPTION_SENT: Final = {
     "name": "X", "points": 5, "coupon": {"name": "X", "discountType": "PERCENT", "discountPercentage": 1},
 }  # fmt: skip
 
+
+def _sent(one: EmporixBackend, kind: str) -> None:
+    one.send(Sending(kind, "C1", 5, "id", "rp-0"), lambda: None)
+
+
 CHANGES: Final[dict[str, Any]] = {
     "3": ("POST", C1, lambda one: one.create_customer("C1")),
-    "3 with points": ("POST", C1, lambda one: one.send(Sending("create", "C1", 5, "id", "rp-0"))),
+    "3 with points": ("POST", C1, lambda one: _sent(one, "create")),
     "4": ("DELETE", C1, lambda one: one.delete_customer("C1")),
-    "6": ("POST", f"{C1}/addPoints", lambda one: one.send(Sending("add", "C1", 5, "id", "rp-0"))),
-    "7": ("POST", f"{C1}/redeemPoints", lambda one: one.send(Sending("redeem", "C1", 5, "id", "rp-0"))),
+    "6": ("POST", f"{C1}/addPoints", lambda one: _sent(one, "add")),
+    "7": ("POST", f"{C1}/redeemPoints", lambda one: _sent(one, "redeem")),
     "12": ("POST", OPTIONS, lambda one: one.create_option(OPTION_SENT)),
     "13": ("PUT", f"{OPTIONS}/6650a1", lambda one: one.update_option("6650a1", 3, OPTION_SENT)),
     "14": ("DELETE", f"{OPTIONS}/6650a1", lambda one: one.delete_option("6650a1")),
@@ -213,7 +219,10 @@ GATEWAYS_FAULT: Final = {
 PAGE: Final = b"<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>"
 FAILURES: Final[dict[str, tuple[int, dict[str, Any], bool]]] = {
     "500 as documented": (500, {"json": FAILED}, True),
-    "503 of the service": (503, {"json": {**FAILED, "status": 503, "error": "Service Unavailable"}}, True),
+    "500 in other words": (500, {"json": {"status": 500, "message": "Internal Server Error"}}, False),
+    "500 with half the words": (500, {"json": {"timestamp": "now", "status": 500, "error": "x"}}, False),
+    "503 of the service": (503, {"json": {**FAILED, "status": 503, "error": "Service Unavailable"}}, False),
+    "502 of the service": (502, {"json": FAILED}, False),
     "500 of a gateway": (500, {"json": GATEWAYS_FAULT}, False),
     "503 of a gateway": (503, {"json": GATEWAYS_FAULT}, False),
     "503 as a page": (503, {"content": PAGE, "headers": {"Retry-After": "1"}}, False),
@@ -223,6 +232,9 @@ FAILURES: Final[dict[str, tuple[int, dict[str, Any], bool]]] = {
     "a page in place of success": (200, {"content": PAGE, "content_type": "text/html"}, False),
     "a page that does not say so": (200, {"content": b"\n <!doctype html>"}, False),
     "202": (202, {}, False),
+    "302": (302, {"headers": {"Location": "https://api.example/done"}}, False),
+    "303": (303, {"headers": {"Location": "https://api.example/done"}}, False),
+    "408": (408, {"json": {"status": 408, "message": "Request Timeout"}}, False),
 }
 
 
@@ -240,6 +252,36 @@ def test_a_change_that_is_not_clearly_answered_is_unsettled_and_sent_once(
     with pytest.raises(Unsettled) as lost:
         do(backend)
     assert (lost.value.answered, len(route.calls)) == (answered, 1)
+    assert lost.value.answer == (f"{method} {path}", status)
+
+
+REFUSALS: Final = [300, 301, 304, 307, 308, 400, 405, 409, 410, 418, 425, 451]
+
+
+@pytest.mark.parametrize("status", REFUSALS)
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_other_refusal_of_a_change_is_one(
+    backend: EmporixBackend, service: respx.MockRouter, change: str, status: int
+) -> None:
+    documented(service)
+    method, path, do = CHANGES[change]
+    route = service.request(method, path).respond(status, headers={"Location": "https://api.example/"})
+    with pytest.raises(Refused) as refused:
+        do(backend)
+    assert (refused.value.http_status, len(route.calls)) == (status, 1)
+
+
+@pytest.mark.parametrize("change", ["3 with points", "6", "7"])
+def test_a_change_of_points_tells_when_it_leaves(
+    backend: EmporixBackend, service: respx.MockRouter, change: str
+) -> None:
+    method, path, _ = CHANGES[change]
+    route = service.request(method, path)
+    route.side_effect = [respx.MockResponse(429), respx.MockResponse(200 if change == "3 with points" else 201)]
+    left: list[int] = []
+    kind = {"3 with points": "create", "6": "add", "7": "redeem"}[change]
+    backend.send(Sending(kind, "C1", 5, "id", "rp-0"), lambda: left.append(len(route.calls)))
+    assert left == [0, 1]
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -275,6 +317,108 @@ def test_a_404_that_is_not_the_services_own_says_nothing_of_customers(
     service.route().respond(404, **UNKNOWN_PATHS[body])
     error = _error(online(*words.split(), "-o", "json"))
     assert (error["exitStatus"], error["code"], error["httpStatus"]) == (5, "not_found", 404)
+    assert error["hint"] == "Check the ids, the tenant and the URL."
+
+
+def _without_type() -> dict[str, Any]:
+    return {name: value for name, value in NOT_FOUND.items() if name != "type"}
+
+
+@pytest.mark.parametrize(("body", "certain"), [
+    (NOT_FOUND, True), (_without_type(), False), ({**NOT_FOUND, "type": "about:blank"}, False),
+    ({**NOT_FOUND, "type": None}, False), ({"message": "no Route matched with those values"}, False),
+])  # fmt: skip
+def test_who_says_that_a_customer_is_not_there_in_other_words_is_not_certain(
+    backend: EmporixBackend, service: respx.MockRouter, body: Any, certain: bool
+) -> None:
+    service.get(C1).respond(404, json=body)
+    service.get(f"{C1}/summary").respond(404, json=body)
+    for ask in (backend.active_points, backend.summary):
+        with pytest.raises(CustomerNotFound) as absent:
+            ask("C1")
+        assert absent.value.is_certain is certain
+
+
+@pytest.mark.parametrize("words", ["points add C1 50", "points redeem C1 50", "customer create C1 --points 50"])
+@pytest.mark.parametrize("body", [_without_type(), {"message": "no Route matched with those values"}])
+def test_a_change_whose_customer_is_not_there_in_other_words_is_not_sent_again(
+    online: Any, service: respx.MockRouter, words: str, body: Any
+) -> None:
+    route = service.route(method="POST").respond(502)
+    service.get(f"{C1}/summary").respond(404, json=body)
+    error = _error(online(*words.split(), "-o", "json"))
+    assert (error["exitStatus"], error["code"], len(route.calls)) == (8, "outcome_unknown", 1)
+    assert (error["httpStatus"], error["request"]) == (502, f"POST {route.calls[0].request.url.path}")
+
+
+def test_a_change_whose_customer_is_not_there_in_the_documented_words_is_sent_again(
+    online: Any, service: respx.MockRouter
+) -> None:
+    route = service.post(f"{C1}/addPoints")
+    route.side_effect = [respx.MockResponse(502), respx.MockResponse(201)]
+    service.get(f"{C1}/summary").respond(404, json=NOT_FOUND)
+    assert online("points", "add", "C1", "50", "-q").status == 0
+    bodies = [json.loads(call.request.content) for call in route.calls]
+    assert (len(bodies), bodies[0]) == (2, bodies[1])  # under the same marks
+
+
+@pytest.mark.parametrize("status", [302, 303, 408, 500, 504])
+def test_what_an_unclear_answer_says_nothing_of_is_settled_by_reading(
+    online: Any, service: respx.MockRouter, status: int
+) -> None:
+    route = service.post(f"{C1}/addPoints").respond(status, headers={"Location": "https://api.example/done"})
+
+    def summary(request: Any) -> respx.MockResponse:
+        added = [json.loads(call.request.content) for call in route.calls]
+        return respx.MockResponse(json={**SUMMARY, "summary": {"addedPointsList": added}})
+
+    service.get(f"{C1}/summary").side_effect = summary
+    made = json.loads(online.ok("points", "add", "C1", "50", "-o", "json"))
+    assert (made["points"], made["id"]) == (50, json.loads(route.calls[0].request.content)["id"])
+    assert len(route.calls) == 1
+
+
+@pytest.mark.parametrize("status", [302, 303, 408])
+def test_what_an_unclear_answer_says_nothing_of_and_reading_neither_is_unknown(
+    online: Any, service: respx.MockRouter, status: int
+) -> None:
+    documented(service)  # other entries are there, and nobody knows whether marks are kept
+    route = service.post(f"{C1}/addPoints").respond(status, headers={"Location": "https://api.example/done"})
+    error = _error(online("points", "add", "C1", "50", "-o", "json"))
+    found = error["exitStatus"], error["code"], error["httpStatus"], error["request"], len(route.calls)
+    assert found == (8, "outcome_unknown", status, f"POST {C1}/addPoints", 1)
+
+
+@pytest.mark.parametrize("status", [301, 307, 308])
+def test_another_redirect_of_a_change_is_a_refusal(online: Any, service: respx.MockRouter, status: int) -> None:
+    documented(service)
+    route = service.post(f"{C1}/addPoints").respond(status, headers={"Location": "https://elsewhere.example/"})
+    error = _error(online("points", "add", "C1", "50", "-o", "json"))
+    assert (error["exitStatus"], error["code"], len(route.calls)) == (6, "request_refused", 1)
+
+
+UNCLEAR: Final = [302, 303, 408, 500, 502, 503, 504]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("status", UNCLEAR)
+def test_a_raw_change_that_is_answered_unclearly_prints_the_answer_and_is_unknown(
+    online: Any, service: respx.MockRouter, method: str, status: int
+) -> None:
+    route = service.request(method, f"{C1}/addPoints").respond(status, json=FAILED)
+    ended = online("api", method, f"{C1}/addPoints", "-o", "json")
+    error = json.loads(ended.err.splitlines()[-1])["error"]
+    assert (ended.status, error["code"], len(route.calls)) == (8, "outcome_unknown", 1)
+    assert json.loads(ended.out) == FAILED
+
+
+@pytest.mark.parametrize(("status", "exit_status"), [(301, 6), (307, 6), (409, 6), (429, 75)])
+def test_a_raw_change_that_is_refused_is_not_unknown_and_sent_once(
+    online: Any, service: respx.MockRouter, status: int, exit_status: int
+) -> None:
+    route = service.post(f"{C1}/addPoints").respond(status, headers={"Retry-After": "0"})
+    assert online("api", "POST", f"{C1}/addPoints", RPCTL_TIMEOUT_S="5").status == exit_status
+    assert len(route.calls) == 1
 
 
 def test_a_change_is_not_sent_again_because_of_a_404_that_is_not_the_services_own(

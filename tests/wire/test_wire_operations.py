@@ -174,6 +174,7 @@ def test_every_request_carries_the_tenant_and_the_right_token(
         assert call.request.headers.get_list("Authorization") == [token]
         assert call.request.headers.get_list("Emporix-Tenant") == ["shop"]
         assert call.request.headers["Accept"] == "application/json"
+        assert call.request.headers["Cache-Control"] == "no-cache"  # what is read decides what is sent
         if call.request.content:
             assert call.request.headers["Content-Type"] == "application/json"
 
@@ -199,8 +200,6 @@ def test_no_more_scopes_are_asked_for_than_the_command_needs(
         assert scopes == [MANAGE, SITE_SCOPE]
     elif "program" in operation:
         assert scopes == [SITE_SCOPE]
-    elif operation in ("13", "14"):  # what is there is looked at first, as anyone may who only reads
-        assert scopes == [VIEW, MANAGE]
     else:
         assert scopes == [VIEW if operation in READING else MANAGE]
 
@@ -212,8 +211,43 @@ def test_a_trace_shows_requests_and_no_token(online: Any, service: respx.MockRou
         "points", "add", "C1", "50", "-v", RPCTL_ACCESS_TOKEN="", RPCTL_CLIENT_ID="id", RPCTL_CLIENT_SECRET="s3cret"
     )
     assert ended.status == 0
-    assert f"> POST https://api.example{C1}/addPoints?siteCode=main\n" in ended.err
+    assert f"trace: > POST https://api.example{C1}/addPoints?siteCode=main\n" in ended.err
+    assert "trace: > POST https://api.example/oauth/token\n" in ended.err
     assert not any(secret in ended.err + ended.out for secret in ("T0ken", "s3cret", "Bearer"))
+
+
+def test_a_trace_shows_where_things_go_and_quiet_does_not_take_it_back(online: Any, service: respx.MockRouter) -> None:
+    documented(service)
+    ended = online("points", "balance", "C1", "-v", "-q")
+    assert (ended.status, ended.out) == (0, "2000\n")
+    lines = [line.partition(" (")[0] for line in ended.err.splitlines()]
+    assert lines == [
+        "trace: profile none", "trace: backend emporix", "trace: url https://api.example", "trace: site main",
+        "trace: time_zone UTC", f"trace: > GET https://api.example{C1}", f"trace: < 200 GET {C1}",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [
+    "me balance", "me summary", "me redeem 6650a1", "api GET /reward-points/summaryBatch", "api POST /reward-points/x",
+])  # fmt: skip
+@pytest.mark.parametrize("ledger", [[], ["--ledger", "other.db"], ["--offline"]])
+def test_what_only_a_service_does_is_refused_by_name_on_a_ledger(
+    online: Any, service: respx.MockRouter, words: str, ledger: list[str]
+) -> None:
+    if ledger != ["--offline"]:
+        del online.environ["RPCTL_BACKEND"], online.environ["RPCTL_URL"], online.environ["RPCTL_TENANT"]
+    ended = online(*words.split(), *ledger, "-o", "json")
+    error = json.loads(ended.err.splitlines()[-1])["error"]
+    assert (ended.status, ended.out, error["code"]) == (6, "", "unsupported_operation")
+    verb = " ".join(words.split()[: 2 if words.startswith("me") else 1])
+    assert error["message"].startswith(f"`rpctl {verb}` works on a service, and ")
+    assert len(service.calls) == 0
+
+
+@pytest.mark.parametrize("words", ["me balance", "me redeem 6650a1", "api POST /reward-points/x"])
+def test_a_ledger_next_to_a_service_is_a_wrong_use_here_too(online: Any, service: respx.MockRouter, words: str) -> None:
+    ended = online(*words.split(), "--ledger", "other.db")
+    assert (ended.status, ended.out, len(service.calls)) == (2, "", 0)
 
 
 # -- what is read -----------------------------------------------------------------------------------------
@@ -280,6 +314,42 @@ def test_only_the_points_of_an_entry_are_sure_to_be_there(online: Any, service: 
     lists = _entries(online, service, _summary([{"points": 5}], [{"points": 3}]))
     assert (lists["addedPointsList"][0]["points"], lists["redeemedPointsList"][0]["points"]) == (5, 3)
     assert (lists["addedPointsList"][0]["usedWith"], lists["addedPointsList"][0]["reference-id"]) == ([], None)
+    made_up = {"createdAt", "allPointsAfterCreation", "usedPoints", "validUntil"}
+    assert not made_up & (lists["addedPointsList"][0].keys() | lists["redeemedPointsList"][0].keys())
+
+
+@pytest.mark.parametrize("field", ["createdAt", "allPointsAfterCreation", "usedPoints"])
+def test_a_field_that_the_service_leaves_out_is_left_out_and_no_other(
+    online: Any, service: respx.MockRouter, field: str
+) -> None:
+    def bare(entry: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in entry.items() if name != field}
+
+    lists = _entries(online, service, _summary([bare(ADDED), ADDED], [bare(REDEEMED), REDEEMED]))
+    (added,), (redeemed,) = UTC_SUMMARY["summary"].values()
+    assert lists == {"addedPointsList": [bare(added), added], "redeemedPointsList": [bare(redeemed), redeemed]}
+
+
+@pytest.mark.parametrize("words", ["points summary C1", "points summary", "customer list", "me summary"])
+@pytest.mark.parametrize("summary", [
+    {"customerId": "C1", "activePoints": 20}, {**SUMMARY, "summary": {}}, {**SUMMARY, "summary": None},
+    {**SUMMARY, "summary": {"redeemedPointsList": [REDEEMED]}}, {**SUMMARY, "summary": {"addedPoints": [ADDED]}},
+])  # fmt: skip
+def test_a_summary_without_the_list_that_is_always_there_is_no_summary(
+    online: Any, service: respx.MockRouter, words: str, summary: dict[str, Any]
+) -> None:
+    service.get(f"{C1}/summary").respond(json=summary)
+    service.get(f"{PUBLIC}/summary").respond(json=summary)
+    service.get(f"{POINTS}/summaryBatch").respond(json=[summary])
+    ended = online(*words.split(), "-o", "jsonl")
+    error = json.loads(ended.err.splitlines()[-1])["error"]
+    assert (ended.status, ended.out, error["code"]) == (75, "", "answer_invalid")
+
+
+def test_a_change_is_not_sent_again_because_of_a_summary_that_is_none(online: Any, service: respx.MockRouter) -> None:
+    route = service.post(f"{C1}/addPoints").respond(502)
+    service.get(f"{C1}/summary").respond(json={**SUMMARY, "summary": {}})
+    assert (online("points", "add", "C1", "50").status, len(route.calls)) == (8, 1)
 
 
 @pytest.mark.parametrize("field", ["usedWith", "reference-id", "description", "validUntil", "createdAt"])
@@ -321,6 +391,17 @@ def test_an_option_is_shown_with_every_field_that_came(online: Any, service: res
     documented(service)
     assert _document(online, "options", "list") == [OPTION]
     assert _document(online, "options", "show", "6650a1") == OPTION
+
+
+@pytest.mark.parametrize("words", ["options list", "options show 6650a1"])
+def test_an_options_fields_keep_the_services_order(online: Any, service: respx.MockRouter, words: str) -> None:
+    def backwards(value: Any) -> Any:
+        return {name: backwards(value[name]) for name in reversed(value)} if isinstance(value, dict) else value
+
+    turned = backwards(OPTION)
+    service.get(OPTIONS).respond(json=[turned])
+    shown = _document(online, *words.split())
+    assert json.dumps(shown) == json.dumps([turned] if words == "options list" else turned)
 
 
 @pytest.mark.parametrize("metadata", [{}, {"metadata": None}])

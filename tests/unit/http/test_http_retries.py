@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any
 
 import httpx
@@ -60,7 +61,7 @@ def test_a_change_is_sent_again_after_a_connection_that_never_was(client: Make) 
     made = client(refusing(), whole_s=60.0)
     with pytest.raises(ServiceUnreachable) as error:
         made.http.request("POST", "/points", json={}, safe=False)
-    assert (len(made.pauses), error.value.request) == (7, "POST /points")
+    assert (made.pauses, error.value.request) == ([0.2, 0.4, 0.8], "POST /points")  # who is not there is told soon
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -122,6 +123,8 @@ def test_a_change_without_an_answer_in_time_is_unsettled_and_sent_once(client: M
     with pytest.raises(Unsettled, match="did not answer POST /points in time") as lost:
         client(server.url, whole_s=0.3).http.request("POST", "/points", json={}, safe=False)
     assert (lost.value.answered, len(server.got)) == (False, 1)
+    assert lost.value.answer == ("POST /points", None)
+    assert 0.2 < lost.value.since_s < 2  # what is waited for afterwards is so much shorter
 
 
 def test_a_question_without_an_answer_in_time_ends(client: Make, serve: Make) -> None:
@@ -146,13 +149,21 @@ def test_a_change_that_never_got_past_the_handshake_was_not_sent(client: Make, s
 
 
 def test_a_handshake_that_was_cut_short_is_no_fault_of_the_other_sides_tls() -> None:
-    from rpctl.backends.http import _Lost, _told
+    from rpctl.backends.unanswered import Lost, told
 
     cut = httpx.ConnectError("cut")
     cut.__cause__ = ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
-    told = _told(_Lost(cut, None, is_late=True, is_own=True), "POST /points", "https://api.test", safe=False)
-    assert isinstance(told, TimedOut)
-    assert told.message == "No connection to api.test was made in time; POST /points was not sent."
+    error = told(Lost(cut, None, 0.5, is_late=True, is_own=True), "POST /points", "https://api.test", safe=False)
+    assert isinstance(error, TimedOut)
+    assert error.message == "No connection to api.test was made in time; POST /points was not sent."
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_what_is_to_be_sent_once_only_is_not_even_sent_again_after_429(client: Make, serve: Make, status: int) -> None:
+    server = serve(in_turn(reply(status, Retry_After="0"), reply(201)))
+    made = client(server.url)
+    assert made.http.request("POST", "/points", safe=False, once_only=True).status == status
+    assert (made.pauses, len(server.got)) == ([], 1)
 
 
 @pytest.mark.parametrize(("asked", "paused"), [("0", 0.2), ("3", 3.2), (" 2 ", 2.2)])
@@ -171,8 +182,35 @@ def test_retry_after_beyond_the_whole_time_is_not_waited_for(client: Make, serve
     assert (made.pauses, len(server.got)) == ([], 1)
 
 
-@pytest.mark.parametrize("asked", ["soon", "-1", "1.5", "²", "Wed, 21 Oct 2099 07:28:00 GMT", ""])
-def test_a_retry_after_that_is_no_number_of_seconds_changes_nothing(client: Make, serve: Make, asked: str) -> None:
+@pytest.mark.parametrize("ahead_s", [3, 40])
+def test_a_retry_after_that_is_a_date_is_obeyed(client: Make, serve: Make, ahead_s: int) -> None:
+    server = serve(in_turn(reply(503, Retry_After=formatdate(time.time() + ahead_s, usegmt=True)), reply(200, 1)))
+    made = client(server.url, whole_s=60.0)
+    assert made.http.request("GET", "/points").status == 200
+    assert made.pauses == [pytest.approx(ahead_s + 0.2, abs=1.5)]  # a date has no parts of a second
+
+
+def test_a_date_that_is_past_is_waited_for_no_longer(client: Make, serve: Make) -> None:
+    server = serve(in_turn(reply(429, Retry_After="Wed, 21 Oct 2015 07:28:00 GMT"), reply(201)))
+    made = client(server.url)
+    assert made.http.request("POST", "/points", safe=False).status == 201
+    assert made.pauses == [0.2]
+
+
+def test_a_date_beyond_the_whole_time_is_not_waited_for(client: Make, serve: Make) -> None:
+    server = serve(answering(reply(503, Retry_After="Wed, 21 Oct 2099 07:28:00 GMT")))
+    made = client(server.url)
+    assert made.http.request("GET", "/points").status == 503
+    assert (made.pauses, len(server.got)) == ([], 1)
+
+
+NO_TIMES = ["soon", "-1", "1.5", "²", "Wed, 41 Oct 2099 07:28:00 GMT", "1 Oct 99999999999 07:28:00 GMT", ""]
+
+
+@pytest.mark.parametrize("asked", NO_TIMES)
+def test_a_retry_after_that_is_neither_seconds_nor_a_date_changes_nothing(
+    client: Make, serve: Make, asked: str
+) -> None:
     answer = reply(503).replace(b"\r\n", b"\r\nRetry-After: " + asked.encode() + b"\r\n", 1)
     made = client(serve(in_turn(answer, reply(200, 1))).url)
     made.http.request("GET", "/points")

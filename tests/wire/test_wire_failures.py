@@ -412,6 +412,14 @@ def test_a_raw_change_that_is_answered_unclearly_prints_the_answer_and_is_unknow
     assert json.loads(ended.out) == FAILED
 
 
+@pytest.mark.parametrize(("status", "exit_status"), [(302, 6), (408, 6), (500, 75), (503, 75)])
+def test_a_raw_question_that_is_answered_unclearly_changed_nothing(
+    online: Any, service: respx.MockRouter, status: int, exit_status: int
+) -> None:
+    service.get(C1).respond(status, json=FAILED)
+    assert online("api", "GET", C1).status == exit_status
+
+
 @pytest.mark.parametrize(("status", "exit_status"), [(301, 6), (307, 6), (409, 6), (429, 75)])
 def test_a_raw_change_that_is_refused_is_not_unknown_and_sent_once(
     online: Any, service: respx.MockRouter, status: int, exit_status: int

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import respx
 from servers import Got, Talk, answering, in_turn, refusing, reply, silent
 
 from rpctl.auth.credentials import Account, Credentials, Folders
@@ -194,6 +195,15 @@ def test_requests_for_tokens_stand_in_the_trace_without_a_secret(client: Make, s
     ]  # fmt: skip
     assert all(line.endswith(" ms)") for line in made.trace if line.startswith("<"))
     assert not any(secret in line for line in made.trace for secret in ("T0ken", "s3cret", "kLm3", "Bearer"))
+
+
+def test_a_request_for_a_token_may_take_as_long_as_any(client: Make) -> None:
+    url = "http://127.0.0.1:9"
+    with respx.mock(base_url=url) as router:
+        token = router.post(TOKEN).respond(json={"access_token": "T0ken", "expires_in": 14399})
+        points = router.get("/points").respond(200)
+        client(url, whole_s=7.0).http.request("GET", "/points", auth=_auth(url))
+    assert token.calls.last.request.extensions["timeout"] == points.calls.last.request.extensions["timeout"]
 
 
 # -- what answers to nothing may be -----------------------------------------------------------------------

@@ -149,11 +149,11 @@ def test_a_change_that_never_got_past_the_handshake_was_not_sent(client: Make, s
 
 
 def test_a_handshake_that_was_cut_short_is_no_fault_of_the_other_sides_tls() -> None:
-    from rpctl.backends.unanswered import Lost, told
+    from rpctl.backends.unanswered import Lost, told_of
 
     cut = httpx.ConnectError("cut")
     cut.__cause__ = ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
-    error = told(Lost(cut, None, 0.5, is_late=True, is_own=True), "POST /points", "https://api.test", safe=False)
+    error = told_of(Lost(cut, None, 0.5, is_late=True, is_own=True), "POST /points", "https://api.test", safe=False)
     assert isinstance(error, TimedOut)
     assert error.message == "No connection to api.test was made in time; POST /points was not sent."
 

@@ -356,16 +356,17 @@ def _read(response: httpx.Response, limit: int, told: str) -> bytes:
 
 
 class _Short(httpx.SyncByteStream):
-    """A stream that ends in an error where it is longer than an answer to nothing needs to be."""
+    """A stream that ends in an error where it is longer than so many bytes, as they come over the wire."""
 
-    def __init__(self, stream: httpx.SyncByteStream) -> None:
+    def __init__(self, stream: httpx.SyncByteStream, limit: int) -> None:
         self._stream = stream
+        self._limit = limit
 
     def __iter__(self) -> Iterator[bytes]:
         length = 0
         for piece in self._stream:
             length += len(piece)
-            if length > _SHORT_BYTES:
+            if length > self._limit:
                 raise httpx.DecodingError("longer than a refusal can be")
             yield piece
 
@@ -379,7 +380,9 @@ def _shorten_refusals(response: httpx.Response) -> None:
     is_own = LEAVING in response.request.extensions
     is_short = not is_own or response.status_code == httpx.codes.UNAUTHORIZED
     if is_short and isinstance(response.stream, httpx.SyncByteStream):
-        response.stream = _Short(response.stream)
+        # Unpacked it may be a thousand times as long.
+        limit = _SHORT_BYTES // 32 if "Content-Encoding" in response.headers else _SHORT_BYTES
+        response.stream = _Short(response.stream, limit)
 
 
 def _refuse_layers(response: httpx.Response) -> None:

@@ -231,6 +231,14 @@ def test_a_packed_token_is_unpacked(client: Make, serve: Make) -> None:
     assert client(server.url).http.request("GET", "/points", auth=_auth(server.url)).body == b"7"
 
 
+def test_a_packed_answer_to_a_request_for_a_token_has_a_smaller_size(client: Make, serve: Make) -> None:
+    packed = gzip.compress(b" " * 64 * MIB)
+    assert MIB / 32 < len(packed) < MIB
+    server = serve(answering(Service([reply(200, packed, Content_Encoding="gzip")], [reply(200, 7)])))
+    with pytest.raises(AnswerInvalid, match="too long"):
+        client(server.url).http.request("GET", "/points", auth=_auth(server.url))
+
+
 @pytest.mark.parametrize("path", ["request", "stream"])
 def test_a_refusal_of_the_token_has_a_size(client: Make, serve: Make, path: str) -> None:
     server = serve(answering(Service(_tokens(1, 2), [reply(401, b"x" * (MIB + 1))])))

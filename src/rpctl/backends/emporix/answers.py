@@ -39,7 +39,16 @@ def options_in(answer: Answer) -> list[RedeemOption]:
     from rpctl.backends.emporix.translate import option_of
 
     documents = parsed(wire.OPTIONS.validate_json, answer)
-    return [option_of(one, whole) for one, whole in zip(documents, json.loads(answer.body), strict=True)]
+    try:
+        as_they_came = json.loads(answer.body, parse_constant=_no_number)
+    except ValueError as error:
+        raise _invalid(answer, str(error)) from None
+    return [option_of(one, whole) for one, whole in zip(documents, as_they_came, strict=True)]
+
+
+def _no_number(text: str) -> None:
+    """NaN and Infinity, which JSON does not have: what is shown of an option would be no JSON either."""
+    raise ValueError(f"a number in place of {text}")
 
 
 def told_of(answer: Answer, error: RpctlError) -> RpctlError:

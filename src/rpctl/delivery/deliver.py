@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rpctl.backends.port import Unsettled
 from rpctl.delivery import reconcile
@@ -48,6 +48,12 @@ if TYPE_CHECKING:
     from rpctl.delivery.surroundings import Surroundings
     from rpctl.domain.changes import Change
     from rpctl.domain.points import Entry, Summary
+
+
+_CHOOSES: Final = "the service chooses the lots that the points are taken from"
+_COUPON: Final = (
+    "the service does not tell whether these points paid for a coupon; if they did, withdraw it in the shop"
+)
 
 
 class Deliverer:
@@ -129,6 +135,7 @@ class Deliverer:
                 )
             if earlier is not None:
                 raise already_reversed(sending.reverses, earlier.sending.entry_id)
+            self._world.note(_CHOOSES if sending.kind == "redeem" else _COUPON)
             return self._send(delivery)
 
     def _first_sight(self, change: Change, asked: str, summary: Callable[[], Summary]) -> Outcome | None:

@@ -462,6 +462,23 @@ def test_what_a_killed_process_sent_is_waited_for_and_no_longer_than_that(off_s:
     assert (service.balance, service.now_s - before_s) == (60, SETTLE_S)
 
 
+def test_an_unfinished_change_of_the_customer_is_settled_before_a_new_one(machines: Make) -> None:
+    service = Service("ok", "late 20")
+    machine = machines(service)
+    machine.add(10, "first")
+    killed = Deliverer(
+        service,  # type: ignore[arg-type]
+        machine.journal,
+        Surroundings(machine.clock, failing(KeyboardInterrupt()), SETTLE_S, machine.says.append, machine.says.append),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        killed.apply(AddPoints("C1", "k", 50), key_given=True)
+
+    assert isinstance(machine.redeem(60), Applied)
+    assert "the change with key k of customer C1, sent earlier, is in" in machine.says
+    assert service.balance == 0
+
+
 # -- two machines -----------------------------------------------------------------------------------------------
 
 
@@ -472,6 +489,7 @@ def test_a_key_counts_once_on_two_machines(machines: Make) -> None:
     assert isinstance(here.add(50), Applied)
     assert isinstance(there.add(50), AlreadyApplied)
     assert isinstance(there.add(51, "k"), Refused)
+    assert isinstance(machines(service).add(51, "k"), Refused)  # by what the service has alone
     assert service.balance == 50
 
 
@@ -512,6 +530,22 @@ def test_an_entry_is_reversed_once(keeps: str, machines: Make) -> None:
     assert isinstance(again, Refused)
     assert isinstance(again.error, AlreadyReversed)
     assert isinstance(machine.send(Reverse("C1", redeemed.id, "r1")), AlreadyApplied)
+    assert service.balance == 100
+
+
+@pytest.mark.parametrize("keeps", ["ids", "texts"])
+def test_an_entry_that_another_machine_reversed_is_not_reversed_again(keeps: str, machines: Make) -> None:
+    service = Service()
+    service.keeps_ids, service.keeps_texts = keeps == "ids", keeps == "texts"
+    here, there = machines(service), machines(service)
+    here.add(100)
+    here.redeem(80)
+    (redeemed,) = service.redeemed
+    here.send(Reverse("C1", redeemed.id, "r1"))
+    outcome = there.send(Reverse("C1", redeemed.id, "r2"))
+
+    assert isinstance(outcome, Refused)
+    assert isinstance(outcome.error, AlreadyReversed)
     assert service.balance == 100
 
 

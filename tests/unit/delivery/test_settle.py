@@ -231,6 +231,15 @@ def test_our_own_repeated_update_is_not_stale(world: World) -> None:
     assert settling(service, world).update_option("x", 3, {**DOCUMENT, "points": 20}).version == 4
 
 
+def test_what_only_the_service_sets_is_no_difference(world: World) -> None:
+    service = Service()
+    coupon = {"name": "c", "discountType": "PERCENT", "discountPercentage": 5}
+    service.options_["x"] = RedeemOption("x", 4, {**DOCUMENT, "coupon": {**coupon, "status": "VALID"}})
+    sent = {**DOCUMENT, "coupon": {**coupon, "code": "A", "status": "EXPIRED", "description": None}}
+
+    assert settling(service, world).update_option("x", 3, sent).version == 4
+
+
 @pytest.mark.parametrize(("version", "points"), [(5, 20), (4, 21)])
 def test_somebody_elses_update_is_stale_with_both_versions(version: int, points: int, world: World) -> None:
     service = Service()

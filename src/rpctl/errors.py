@@ -122,12 +122,7 @@ class NotFound(RpctlError):
 
 
 class CustomerNotFound(NotFound):
-    """The customer has no reward points entry.
-
-    ``is_certain``: who knows the customers said so in the documented words; a 404 of anybody else proves nothing.
-    """
-
-    is_certain = True
+    """The customer has no reward points entry."""
 
     code = "customer_not_found"
     default_hint = "Check the id; `rpctl customer list --search TEXT` finds customers."

@@ -27,7 +27,7 @@ from rpctl.backends.emporix.backend import EmporixBackend
 from rpctl.backends.emporix.storefront import Storefront
 from rpctl.backends.http import Http, Waiting
 from rpctl.backends.port import Sending, Unsettled
-from rpctl.errors import CustomerNotFound, Refused
+from rpctl.errors import CustomerNotFound, NotFound, Refused
 
 
 class Said(NamedTuple):
@@ -328,15 +328,26 @@ def _without_type() -> dict[str, Any]:
     (NOT_FOUND, True), (_without_type(), False), ({**NOT_FOUND, "type": "about:blank"}, False),
     ({**NOT_FOUND, "type": None}, False), ({"message": "no Route matched with those values"}, False),
 ])  # fmt: skip
-def test_who_says_that_a_customer_is_not_there_in_other_words_is_not_certain(
+def test_nobody_but_the_service_in_its_documented_words_says_that_a_customer_is_not_there(
     backend: EmporixBackend, service: respx.MockRouter, body: Any, certain: bool
 ) -> None:
     service.get(C1).respond(404, json=body)
     service.get(f"{C1}/summary").respond(404, json=body)
     for ask in (backend.active_points, backend.summary):
-        with pytest.raises(CustomerNotFound) as absent:
+        with pytest.raises(NotFound) as absent:
             ask("C1")
-        assert absent.value.is_certain is certain
+        assert isinstance(absent.value, CustomerNotFound) is certain
+
+
+@pytest.mark.parametrize(("body", "status"), [
+    ({"status": 404, "message": "Mixin not found"}, 0), ({"code": 404, "status": "Not Found", "message": "none"}, 5),
+    (NOT_FOUND, 0), ({"message": "Not Found"}, 5), ({"fault": {"faultstring": "no"}, "status": 404, "message": "x"}, 5),
+])  # fmt: skip
+def test_a_site_without_settings_is_told_from_a_wrong_address(
+    online: Any, service: respx.MockRouter, body: Any, status: int
+) -> None:
+    service.route().respond(404, json=body)
+    assert online("program", "show").status == status
 
 
 @pytest.mark.parametrize("words", ["points add C1 50", "points redeem C1 50", "customer create C1 --points 50"])

@@ -43,6 +43,16 @@ def system_clock() -> Instant:
     return time.time_ns() // 1_000_000
 
 
+def machine_ticks() -> tuple[str, int]:
+    """Which start of this machine it is, and for how many milliseconds it runs, its sleep included; nothing where the
+    system does not tell."""
+    try:
+        started = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return started, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+    except (OSError, AttributeError, ValueError):
+        return "", 0
+
+
 class Session:
     """One command line's surroundings. ``flags`` are the common options as typed, by name."""
 
@@ -238,7 +248,13 @@ class Session:
 
         terminal = self.terminal
         return Surroundings(
-            self.clock, self.sleep, self.settings.settle_s, terminal.note, terminal.warn, not terminal.quiet
+            self.clock,
+            self.sleep,
+            self.settings.settle_s,
+            terminal.note,
+            terminal.warn,
+            not terminal.quiet,
+            machine_ticks,
         )
 
     def journal(self, target: str) -> Journal:

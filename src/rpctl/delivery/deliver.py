@@ -88,8 +88,9 @@ class Deliverer:
             except (RefusedError, CustomerNotFound) as error:
                 return Refused(error)
 
-    def settle(self, customer_id: str) -> None:
-        """Finds out about unfinished changes of a customer: whoever left them is gone, or is at work on them now."""
+    def settle(self, customer_id: str, *, all_of_them: bool = False) -> None:
+        """Finds out about unfinished changes of a customer: whoever left them is gone, or is at work on them now.
+        With ``all_of_them`` raises `Temporary` where another process is at work on one, or it cannot be read."""
         for other in self._journal.unsettled(customer_id):
             if other.state is State.UNKNOWN and self._is_blind(other.sending.kind):
                 continue  # it was looked for before, and will never be found
@@ -99,6 +100,8 @@ class Deliverer:
                     if row is not None and row.is_open:
                         self._settle_other(row)
             except Temporary:
+                if all_of_them:
+                    raise
                 continue  # another process is at it, or it cannot be read now: it stays as it is
 
     def forget(self, customer_id: str) -> None:
@@ -193,8 +196,10 @@ class Deliverer:
         is_written = is_unclear
 
         def leaving() -> None:
-            nonlocal is_written
-            self._journal.write(delivery._replace(state=State.SENDING, sent_at=self._world.clock()))
+            nonlocal delivery, is_written
+            sent_at, ticks = self._world.stamp()
+            delivery = delivery._replace(state=State.SENDING, sent_at=sent_at, ticks=ticks)
+            self._journal.write(delivery)
             is_written = True
 
         for _ in range(MAX_SENDINGS):
@@ -223,9 +228,8 @@ class Deliverer:
     def _record(self, delivery: Delivery, state: State) -> None:
         """Notes what became of a sending. Where that cannot be written the row stays open, and is found out about by
         whoever comes with its key."""
-        row = delivery._replace(state=state, sent_at=self._world.clock())
         try:
-            self._journal.write(row)
+            self._journal.write(delivery._replace(state=state))
         except (JournalUnusable, Temporary) as error:
             self._world.warn(f"{error.message} To repeat this, use --key {delivery.key}, or it may count twice.")
 
@@ -249,7 +253,8 @@ class Deliverer:
         except RpctlError as error:  # it is in; only what it looks like is not known
             self._world.note(f"it is in, but could not be read back: {error.message}")
             return self._applied(delivery, None, is_new=is_new)
-        self._learn(sending.kind, reconcile.learned(sending, summary, delivery.key, known), known)
+        if summary is not None:  # or it is read from where this is not known yet
+            self._learn(sending.kind, reconcile.learned(sending, summary, delivery.key, known), known)
         self._check_copies(delivery, summary)
         entry = reconcile.find(sending, summary, delivery.key)
         if entry is None and self._world.reads_back:
@@ -300,20 +305,16 @@ class Deliverer:
     # -- finding out -----------------------------------------------------------------------------------
 
     def _resettled(self, delivery: Delivery) -> reconcile.Found:
-        """What became of a sending of an earlier process, once it can no longer arrive. The clock may have been set
-        since: it is never waited for longer than that."""
-        ago_s = (self._world.clock() - delivery.sent_at) / 1000
-        self._world.wait(Unsettled("it was sent before", answered=False, since_s=max(ago_s, 0.0)))
+        """What became of a sending of an earlier process, once it can no longer arrive."""
+        ago_s = self._world.ago_s(delivery.sent_at, delivery.ticks)
+        self._world.wait(Unsettled("it was sent before", answered=False, since_s=ago_s))
         return self._look(delivery)
 
     def _look(self, delivery: Delivery) -> reconcile.Found:
         """What the service has of a sending that can no longer arrive. What cannot be read is not known."""
         try:
             summary = self._service.summary(delivery.sending.customer_id)
-        except CustomerNotFound as error:
-            if not error.is_certain:
-                self._world.note(f"what answers may not be the service: {error.message}")
-                return reconcile.Found(Verdict.UNKNOWN)
+        except CustomerNotFound:
             summary = None
         except RpctlError as error:
             self._world.note(f"the summary cannot be read: {error.message}")

@@ -38,6 +38,7 @@ CREATE TABLE deliveries (
     customer_id TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('planned', 'sending', 'applied', 'refused', 'unknown')),
     sent_at INTEGER NOT NULL,
+    ticks TEXT NOT NULL,
     reverses TEXT,
     sending TEXT NOT NULL,
     PRIMARY KEY (target, key)
@@ -65,13 +66,15 @@ class State(StrEnum):
 
 
 class Delivery(NamedTuple):
-    """A row. ``sent_at``: when it was sent last; ``fingerprint``: the digest of what was asked for."""
+    """A row. ``sent_at`` and ``ticks``: when it was sent last (`Surroundings.stamp`); ``fingerprint``: the digest of
+    what was asked for."""
 
     key: str
     fingerprint: str
     state: State
     sent_at: Instant
     sending: Sending
+    ticks: str = ""
 
     @property
     def is_forgotten(self) -> bool:
@@ -133,10 +136,10 @@ class Journal:
         sending = delivery.sending
         row = (
             self.target, delivery.key, delivery.fingerprint, sending.customer_id, delivery.state, delivery.sent_at,
-            sending.reverses, json.dumps(sending._asdict(), ensure_ascii=False),
+            delivery.ticks, sending.reverses, json.dumps(sending._asdict(), ensure_ascii=False),
         )  # fmt: skip
         with self._translated():
-            self._connection().execute("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._connection().execute("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def reversal_of(self, entry_id: str) -> Delivery | None:
         """What was sent to take this entry back, whatever became of it but a refusal."""
@@ -223,12 +226,12 @@ class Journal:
             raise _unusable(self.path, error) from error
 
 
-_SELECT: Final = "SELECT key, fingerprint, state, sent_at, sending FROM deliveries WHERE target = ?"
+_SELECT: Final = "SELECT key, fingerprint, state, sent_at, sending, ticks FROM deliveries WHERE target = ?"
 
 
-def _delivery(row: tuple[str, str, str, int, str]) -> Delivery:
-    key, fingerprint, state, sent_at, sending = row
-    return Delivery(key, fingerprint, State(state), sent_at, Sending(**json.loads(sending)))
+def _delivery(row: tuple[str, str, str, int, str, str]) -> Delivery:
+    key, fingerprint, state, sent_at, sending, ticks = row
+    return Delivery(key, fingerprint, State(state), sent_at, Sending(**json.loads(sending)), ticks)
 
 
 def _kind(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -69,7 +69,8 @@ def judge(sending: Sending, summary: Summary | None, key: str, known: Mapping[st
         return Found(Verdict.APPLIED, entry) if is_same(sending, entry) else Found(Verdict.UNKNOWN)
     if summary is None or not alike(sending, summary):
         return Found(Verdict.ABSENT)  # there is nothing that it could be
-    needed = {ID: _ANY_LENGTH, DESCRIPTION: len(sending.text or "")}
+    # Seen were so many characters, and they may be counted in bytes.
+    needed = {ID: _ANY_LENGTH, DESCRIPTION: len((sending.text or "").encode())}
     sent = {ID: True, DESCRIPTION: sending.tagged}
     could_tell = any(sent[marker] and known.get(marker, 0) >= needed[marker] for marker in sent)
     return Found(Verdict.ABSENT if could_tell else Verdict.UNKNOWN)

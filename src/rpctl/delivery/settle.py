@@ -40,7 +40,7 @@ _LIST: Final = "`rpctl options list` shows what there is now; repeat it only if 
 class Remembering(Protocol):
     """What is known of changes of points (`rpctl.delivery.deliver.Deliverer`)."""
 
-    def settle(self, customer_id: str) -> None: ...
+    def settle(self, customer_id: str, *, all_of_them: bool = False) -> None: ...
     def forget(self, customer_id: str) -> None: ...
 
 
@@ -78,7 +78,7 @@ class Settling:
 
     def delete_customer(self, customer_id: str) -> Tombstone:
         """See the port. What may still arrive would bring the customer back: it is found out about first."""
-        self._points.settle(customer_id)
+        self._points.settle(customer_id, all_of_them=True)
         tombstone = self._delete_customer(customer_id)
         try:
             self._points.forget(customer_id)

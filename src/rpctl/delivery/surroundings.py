@@ -19,7 +19,8 @@ AFTER_FAILURE_S: Final = 1.0
 class Surroundings(NamedTuple):
     """The world of a delivery. ``clock``: now, in milliseconds since 1970; ``settle_s``: how long after it left a
     change may still arrive; ``note`` is told what takes long, ``warn`` what is to be looked at; ``reads_back``: whether
-    the entry is wanted."""
+    the entry is wanted; ``ticks``: since when this machine runs, as text, and for how many milliseconds, whatever is
+    done to its clock."""
 
     clock: Callable[[], Instant]
     sleep: Callable[[float], None]
@@ -27,6 +28,20 @@ class Surroundings(NamedTuple):
     note: Callable[[str], None]
     warn: Callable[[str], None]
     reads_back: bool = True
+    ticks: Callable[[], tuple[str, int]] = lambda: ("", 0)
+
+    def stamp(self) -> tuple[Instant, str]:
+        """Now, by the clock and by what no clock changes."""
+        since, ran_ms = self.ticks()
+        return self.clock(), f"{since} {ran_ms}" if since else ""
+
+    def ago_s(self, at: Instant, ticks: str) -> float:
+        """How long ago a stamp was made, rather too little than too much: clocks are set, and machines start anew."""
+        ago_ms = self.clock() - at
+        since, ran_ms = self.ticks()
+        if since and ticks.startswith(f"{since} "):
+            ago_ms = min(ago_ms, ran_ms - int(ticks.rpartition(" ")[2]))
+        return max(ago_ms / 1000, 0.0)
 
     def wait(self, lost: Unsettled) -> None:
         """Until what was sent can no longer arrive."""

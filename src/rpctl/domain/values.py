@@ -27,7 +27,11 @@ MAX_TEXT_LENGTH: Final = 2_000
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_LATEST: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
+EARLIEST: Final[Instant] = -62_135_596_800_000
+"""0001-01-01T00:00:00.000Z, the first that can be written."""
+
+LATEST: Final[Instant] = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z, the last."""
 
 # Patterns are compiled when they are first used: most commands use none of them.
 # One digit, then a signed exponent, as spreadsheets write it: a random hexadecimal key may look like 12e34.
@@ -173,7 +177,7 @@ def parse_when(text: str, zone: tzinfo = UTC, *, end_of_day: bool = False, relat
         else:
             moment = datetime.fromisoformat(text)
             instant = instant_of(moment if moment.tzinfo else moment.replace(tzinfo=zone))
-        if not -62_135_596_800_000 <= instant <= _LATEST:
+        if not EARLIEST <= instant <= LATEST:
             raise ValueError
     except (ValueError, OverflowError):
         forms = "2027-01-31 or 2027-01-31T12:00:00Z" + (", +90d, +12m or never" if relative else "")

@@ -23,7 +23,9 @@ from rpctl.errors import (
     AlreadyReversed,
     CustomerExists,
     CustomerNotFound,
+    DeliveryUnderWay,
     JournalUnusable,
+    NotFound,
     NotReversible,
     OutcomeUnknown,
     RateLimited,
@@ -56,7 +58,7 @@ class Service:
         self.sent: list[Sending] = []
         self.keeps_ids = self.keeps_texts = True
         self.longest_text = 9999
-        self.gone: CustomerNotFound | None = None
+        self.gone: NotFound | None = None
         self.unreadable = False
 
     # -- time ------------------------------------------------------------------------------------------
@@ -136,8 +138,17 @@ class Machine:
         self.journal = journal
         self.says: list[str] = []
         self.clock_off_s = 0.0
-        world = Surroundings(self.clock, service.sleep, SETTLE_S, self.says.append, self.says.append)
-        self.deliverer = Deliverer(service, journal, world)  # type: ignore[arg-type]
+        self.deliverer = self.with_sleep(service.sleep)
+
+    def with_sleep(self, sleep: Callable[[float], None]) -> Deliverer:
+        world = Surroundings(
+            self.clock, sleep, SETTLE_S, self.says.append, self.says.append, ticks=lambda: ("boot", self.ran_ms)
+        )
+        return Deliverer(self.service, self.journal, world)  # type: ignore[arg-type]
+
+    @property
+    def ran_ms(self) -> int:
+        return int(self.service.now_s * 1000)
 
     def clock(self) -> int:
         return int((self.service.now_s + self.clock_off_s) * 1000)
@@ -268,18 +279,30 @@ def test_an_entry_of_another_request_under_our_mark_is_not_ours(machines: Make) 
 # -- who says that there is nobody ---------------------------------------------------------------------------
 
 
-def test_a_gateways_404_does_not_make_a_change_absent(machines: Make) -> None:
+def test_a_gateways_404_proves_nothing(machines: Make) -> None:
     service = Service("ok", "lost")
-    machine = machines(service)
-    machine.add(10, "first")
-    service.gone = CustomerNotFound("nobody, says who knows nobody")
-    service.gone.is_certain = False
+    here, there = machines(service), machines(service)
+    here.add(10, "first")
+    service.gone = NotFound("nobody knows this path")
 
-    assert isinstance(machine.add(50, given=False), Unknown)
+    assert isinstance(here.add(50, given=False), Unknown)
+    with pytest.raises(NotFound):
+        there.add(10, "first")  # whether another machine sent it cannot be seen now
     assert len(service.sent) == 2
     service.gone = None
-    assert isinstance(machine.add(50, given=False), AlreadyApplied)
+    assert isinstance(here.add(50, given=False), AlreadyApplied)
+    assert isinstance(there.add(10, "first"), AlreadyApplied)
     assert service.balance == 60
+
+
+def test_a_service_that_does_not_show_a_new_customer_at_once_teaches_nothing(machines: Make) -> None:
+    service = Service()
+    machine = machines(service)
+    machine.add(10, "first")
+    service.gone = CustomerNotFound("not yet")
+    machine.add(10, "second", given=False)
+
+    assert machine.journal.markers("add")["id"] == 1
 
 
 def test_a_summary_that_cannot_be_read_proves_nothing(machines: Make) -> None:
@@ -433,27 +456,19 @@ def test_a_clock_that_is_set_forward_shortens_no_waiting(machines: Make) -> None
         machine.clock_off_s += 40
         sleep(seconds)
 
-    machine.deliverer = Deliverer(
-        service,  # type: ignore[arg-type]
-        machine.journal,
-        Surroundings(machine.clock, jumps, SETTLE_S, machine.says.append, machine.says.append),
-    )
+    machine.deliverer = machine.with_sleep(jumps)
 
     assert isinstance(machine.add(50), Applied)
     assert service.balance == 60
 
 
-@pytest.mark.parametrize("off_s", [-100_000.0, 0.0])
-def test_what_a_killed_process_sent_is_waited_for_and_no_longer_than_that(off_s: float, machines: Make) -> None:
+@pytest.mark.parametrize("off_s", [-100_000.0, 0.0, 20.0, 100_000.0])
+def test_what_a_killed_process_sent_is_waited_for_whatever_the_clock_is_set_to(off_s: float, machines: Make) -> None:
     service = Service("ok", "late 29")
     machine = machines(service)
     machine.add(10, "first")
     before_s = service.now_s
-    killed = Deliverer(
-        service,  # type: ignore[arg-type]
-        machine.journal,
-        Surroundings(machine.clock, failing(KeyboardInterrupt()), SETTLE_S, machine.says.append, machine.says.append),
-    )
+    killed = machine.with_sleep(failing(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         killed.apply(AddPoints("C1", "k", 50), key_given=True)
     machine.clock_off_s = off_s
@@ -466,11 +481,7 @@ def test_an_unfinished_change_of_the_customer_is_settled_before_a_new_one(machin
     service = Service("ok", "late 20")
     machine = machines(service)
     machine.add(10, "first")
-    killed = Deliverer(
-        service,  # type: ignore[arg-type]
-        machine.journal,
-        Surroundings(machine.clock, failing(KeyboardInterrupt()), SETTLE_S, machine.says.append, machine.says.append),
-    )
+    killed = machine.with_sleep(failing(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         killed.apply(AddPoints("C1", "k", 50), key_given=True)
 
@@ -598,11 +609,7 @@ def test_no_key_brings_a_deleted_customer_back(machines: Make) -> None:
     service = Service("ok", "late 20")
     machine = machines(service)
     machine.add(10, "first")
-    killed = Deliverer(
-        service,  # type: ignore[arg-type]
-        machine.journal,
-        Surroundings(machine.clock, failing(KeyboardInterrupt()), SETTLE_S, machine.says.append, machine.says.append),
-    )
+    killed = machine.with_sleep(failing(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         killed.apply(AddPoints("C1", "k", 50), key_given=True)
     machine.deliverer.settle("C1")  # what may still arrive is found out about before
@@ -621,3 +628,17 @@ def test_a_new_journal_of_a_machine_is_made_by_its_first_change(tmp_path: Path) 
     with closing(Journal(tmp_path / "none/journal.db", service.target)) as journal:
         Machine(service, journal).add(5)
     assert (tmp_path / "none/journal.db").exists()
+
+
+def test_a_customer_is_not_deleted_while_another_process_sends(machines: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service()
+    machine = machines(service)
+    machine.add(10, "first")
+    row = machine.journal.find("first")
+    assert row is not None
+    machine.journal.write(row._replace(key="k", state=State.SENDING))
+    monkeypatch.setattr(machine.journal, "claim", failing(DeliveryUnderWay("another process is at it")))
+
+    machine.deliverer.settle("C1")  # before another change it may stay as it is
+    with pytest.raises(DeliveryUnderWay):
+        machine.deliverer.settle("C1", all_of_them=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from rpctl.backends.emporix.problems import error_of, is_certainly_absent
+from rpctl.backends.emporix.problems import error_of
 from rpctl.backends.port import Unsettled
 from rpctl.errors import AnswerInvalid, CustomerNotFound, RpctlError
 
@@ -58,9 +58,7 @@ def told_of(answer: Answer, error: RpctlError) -> RpctlError:
 
 def no_customer(customer_id: str, answer: Answer) -> RpctlError:
     """Nobody has this id, as certainly as whoever answered can know."""
-    error = CustomerNotFound(f"There is no customer {customer_id}.", customerId=customer_id)
-    error.is_certain = is_certainly_absent(answer)
-    return told_of(answer, error)
+    return told_of(answer, CustomerNotFound(f"There is no customer {customer_id}.", customerId=customer_id))
 
 
 def succeeded(answer: Answer, *statuses: int) -> Answer:
@@ -138,7 +136,7 @@ def loaded(answer: Answer) -> dict[str, Any]:
 
     try:
         document = json.loads(answer.body, parse_float=Decimal)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         raise _invalid(answer, "JSON") from None
     if not isinstance(document, dict):
         raise _invalid(answer, "an object")

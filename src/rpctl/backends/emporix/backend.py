@@ -25,7 +25,7 @@ from rpctl.backends.emporix.answers import (
     told_of,
     validated,
 )
-from rpctl.backends.emporix.problems import is_absent, is_failure
+from rpctl.backends.emporix.problems import is_absent, is_failure, is_no_mixin
 from rpctl.backends.port import Tombstone, Unsettled, target_of, tombstone_of
 from rpctl.errors import (
     AnswerInvalid,
@@ -255,7 +255,7 @@ class EmporixBackend:
         from rpctl.auth.credentials import SITE
 
         answer = self._http.request("GET", self._mixin_path(site_code), auth=self._credentials.service([SITE]))
-        if is_absent(answer):
+        if is_no_mixin(answer):
             return None, answer
         mixin = loaded(succeeded(answer, _OK))
         return mixin, answer

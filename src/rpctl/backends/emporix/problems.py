@@ -62,18 +62,21 @@ class Problem:
 
 
 def is_absent(answer: Answer) -> bool:
-    """Whether the service itself says that what was asked for is not there (404 with a message).
+    """Whether the service itself says that what was asked for is not there, in the documented words of its 404.
 
-    A gateway's 404, or the framework's for a path that it does not have, tells of a wrong address and nothing of
-    customers: who took it for their absence would send again what is in already.
+    A gateway's 404 tells of a wrong address and nothing of customers: who took it for their absence would send again
+    what is in already.
     """
-    found = Problem(answer.body).document
-    return answer.status == 404 and bool(_texts(found, "message")) and not {"fault", "path", "timestamp"} & set(found)
-
-
-def is_certainly_absent(answer: Answer) -> bool:
-    """Whether that is said in the documented words, which no gateway has."""
     return answer.status == 404 and Problem(answer.body).document.get("type") == "resource_not_found"
+
+
+def is_no_mixin(answer: Answer) -> bool:
+    """Whether the site settings say that nothing is set. How their 404 looks is not documented: like the other
+    services' own, with its status and words, and not like a gateway's."""
+    found = Problem(answer.body).document
+    is_gateways = bool({"fault", "path", "timestamp"} & set(found))
+    is_own = found.get("status", found.get("code")) == 404 and bool(_texts(found, "message", "detail"))
+    return answer.status == 404 and (is_absent(answer) or (is_own and not is_gateways))
 
 
 def is_failure(answer: Answer) -> bool:

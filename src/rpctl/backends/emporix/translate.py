@@ -10,7 +10,7 @@ from rpctl.domain.markers import split_token
 from rpctl.domain.points import AddedPoints, RedeemedPoints, Summary, Use
 from rpctl.domain.program import Program
 from rpctl.domain.redeem_options import RedeemOption
-from rpctl.domain.values import NEVER, Instant, format_instant, instant_of
+from rpctl.domain.values import EARLIEST, LATEST, NEVER, Instant, format_instant, instant_of
 
 if TYPE_CHECKING:
     from rpctl.backends.emporix import wire
@@ -78,11 +78,11 @@ def _untold(document: wire.AddedPoints | wire.RedeemedPoints) -> tuple[str, ...]
 
 
 def _instant(moment: datetime | None) -> Instant:
-    return 0 if moment is None else instant_of(moment)
+    return 0 if moment is None else min(max(instant_of(moment), EARLIEST), LATEST)
 
 
 def _end(moment: datetime | None) -> Instant:
-    return NEVER if moment is None or moment.year >= _LAST_YEAR else instant_of(moment)
+    return NEVER if moment is None or moment.year >= _LAST_YEAR else _instant(moment)
 
 
 def body_of(sending: Sending) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 from pytest_socket import socket_allow_hosts
@@ -116,7 +116,8 @@ class _Stream(io.TextIOWrapper):
 class CommandLine:
     """rpctl in this process: `CommandLine(...)("points", "balance", "C1")`.
 
-    ``now`` is the clock; ``slept`` are the seconds that would have been waited; random bytes come from a seed, so that keys and run ids are the same in every run.
+    ``now`` is the clock; ``slept`` are the seconds that would have been waited; random bytes come from a seed, so that
+    keys and run ids are the same in every run.
     """
 
     def __init__(self, environ: Mapping[str, str], seed: int | str = 4711) -> None:
@@ -192,3 +193,30 @@ def shell(home: Path, tmp_path: Path) -> Callable[..., Ended]:
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return run_line
+
+
+# -- servers that behave as they are told -----------------------------------------------------------------
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Any]]:
+    """Starts servers (``servers.py``) that end with the test."""
+    from servers import Server
+
+    started: list[Server] = []
+
+    def start(behave: Any, **more: Any) -> Server:
+        started.append(Server(behave, **more))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A certificate that nobody has signed but its owner."""
+    from servers import self_signed
+
+    return self_signed(tmp_path_factory.mktemp("certificate"))

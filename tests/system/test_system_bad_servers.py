@@ -4,18 +4,14 @@ right exit status, one line that says what happened and at most one that says wh
 from __future__ import annotations
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import pytest
 from real_machine import Done, Machine
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "wire"))
-
-from servers import Behaviour, Certificate, Got, Server, Talk, answering, closing, refusing, reply, self_signed, silent
+from servers import Behaviour, Certificate, Got, Server, Talk, answering, closing, refusing, reply, silent
 
 BALANCE: Final = ("points", "balance", "C1")
 SUMMARY: Final = ("points", "summary", "-o", "jsonl")
@@ -29,25 +25,6 @@ ADDED: Final = {"addedPointsList": [{"id": "x", "points": 5, "createdAt": "2026-
 FAULT: Final = {
     "fault": {"faultstring": "Invalid access token", "detail": {"errorcode": "oauth.v2.InvalidAccessToken"}}
 }
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
-    """Starts servers."""
-    started: list[Server] = []
-
-    def start(behave: Behaviour, **more: Any) -> Server:
-        started.append(Server(behave, **more))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.close()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return self_signed(tmp_path_factory.mktemp("certificate"))
 
 
 Make = Callable[..., Server]

@@ -1,19 +1,12 @@
-"""Clients with a trace and pauses that are told instead of slept, and the way to the servers of the wire tests."""
+"""Clients with a trace and pauses that are told instead of slept."""
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "wire"))
-
-from servers import Behaviour, Certificate, Server, self_signed
 
 from rpctl.backends.http import Http, Waiting
 
@@ -40,25 +33,6 @@ def client() -> Iterator[Callable[..., Client]]:
     yield make
     for one in made:
         one.http.close()
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
-    """Starts servers."""
-    started: list[Server] = []
-
-    def start(behave: Behaviour, **more: Any) -> Server:
-        started.append(Server(behave, **more))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.close()
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return self_signed(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture(autouse=True)

@@ -53,6 +53,9 @@ def terms(name: str) -> dict[str, str]:
     return {block.name: "\n".join(block.texts) for block in topic(name).blocks if isinstance(block, Term)}
 
 
+VARIABLE = r"RPCTL_[A-Z_]+|CREDENTIALS_DIRECTORY"
+
+
 def read_variables() -> Iterator[str]:
     """The environment variables that the source reads: asked of ``environ``, or named as one (``RPCTL_*``, XDG)."""
     for module in SOURCE.rglob("*.py"):
@@ -63,7 +66,9 @@ def read_variables() -> Iterator[str]:
                 yield from (one.value for one in node.args[:1] if isinstance(one, ast.Constant))
             elif isinstance(node, ast.Subscript) and re.search(r"\benviron$", ast.unparse(node.value)):
                 yield from (one.value for one in (node.slice,) if isinstance(one, ast.Constant))
-            elif isinstance(node, ast.Constant) and re.fullmatch(r"RPCTL_[A-Z_]+|CREDENTIALS_DIRECTORY", str(node.value)):
+            elif isinstance(node, ast.Constant) and re.fullmatch(
+                r"RPCTL_[A-Z_]+|CREDENTIALS_DIRECTORY", str(node.value)
+            ):
                 yield node.value
 
 

@@ -4,11 +4,12 @@ read. What can be read is applied once; what cannot ends with 7 before anything 
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from real_machine import Machine, entries, finish, has_open, refusal, wait_until, write_lock
+
+from peak import measured
 
 ROWS = "customer_id,points,description\nC1,10,Grüße\nC2,20,日本\n"
 READ = {"C1": 10, "C2": 20}
@@ -219,11 +220,6 @@ def test_a_file_that_changes_during_its_second_reading_is_not_reported_as_done(m
 def test_two_hundred_thousand_rows_need_little_memory(machine: Machine) -> None:
     rows = (f"C{number},{number % 100 + 1},Order {number} of a customer with a long text" for number in range(200_000))
     machine.csv("many.csv", rows, "customer_id,points,description")
-    process = machine.start(["rpctl", "points", "import", "many.csv", "-o", "json"], stderr=subprocess.DEVNULL)
-    assert process.stdout is not None
-    with process.stdout as out:
-        report = out.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert (process.returncode, b'"applied": 200000' in report) == (0, True)
-    assert usage.ru_maxrss * 1024 < 256 << 20
+    done = measured(["rpctl", "points", "import", "many.csv", "-o", "json"], machine.environ, machine.work)
+    assert (done.status, '"applied": 200000' in done.out) == (0, True)
+    assert done.peak_mib < 256

@@ -85,7 +85,7 @@ def test_a_loop_over_a_bad_line_ends_with_the_right_balances(dropped: str, comma
     faults = {"fail_rate": 0.2, "lose_answer_rate": 0.3, "seed": 5}
     with running(token_lifetime_s=10**9, drop_markers=frozenset(filter(None, [dropped])), **faults) as service:
         loop = Loop(command_line(**surroundings(service)))
-        loop.play(100, 40)
+        loop.play(60, 20)
 
         assert loop.unknown == Counter()
         assert balances(service) == dict(loop.balances)

@@ -27,7 +27,7 @@ def test_an_import_that_is_stopped_again_and_again_is_finished_by_the_same_comma
         time.sleep(random.uniform(0, 0.5))
         process.send_signal(sent)
         done = finish(process)
-        if done.status == 0:  # it was quicker than the signal
+        if done.status == 0 or done.out:  # it was quicker than the signal: the report is there
             continue
         stopped += 1
         if sent == signal.SIGKILL:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from peak import Measured, measured
 from servers import Talk
 
 Make = Callable[..., Any]
@@ -34,23 +34,19 @@ def _everybody(talk: Talk) -> None:
     talk.send(b"0\r\n\r\n")
 
 
-def _peak_mib(url: str, out: Path, *words: str) -> float:
+def _shown(url: str, folder: Path, *words: str) -> Measured:
     environ = {
         **os.environ, "RPCTL_BACKEND": "emporix", "RPCTL_URL": url, "RPCTL_TENANT": "shop", "RPCTL_ACCESS_TOKEN": "t",
     }  # fmt: skip
-    with out.open("wb") as stream:
-        process = subprocess.Popen([Path(sys.executable).with_name("rpctl"), *words], stdout=stream, env=environ)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return used.ru_maxrss / 1024
+    done = measured([Path(sys.executable).with_name("rpctl"), *words], environ, folder)
+    assert done.status == 0
+    return done
 
 
 def test_a_hundred_thousand_customers_take_no_more_memory_than_a_few(serve: Make, tmp_path: Path) -> None:
-    server, out = serve(_everybody), tmp_path / "all.jsonl"
-    few = _peak_mib(server.url, out, "points", "summary", "-o", "jsonl", "--limit", "10")
-    assert len(out.read_bytes().splitlines()) == 10
-    everybody = _peak_mib(server.url, out, "points", "summary", "-o", "jsonl")
-    with out.open() as lines:
-        assert [json.loads(line)["activePoints"] for line in lines] == list(range(CUSTOMERS))
-    assert everybody - few < 8, (few, everybody)
+    server = serve(_everybody)
+    few = _shown(server.url, tmp_path, "points", "summary", "-o", "jsonl", "--limit", "10")
+    assert len(few.out.splitlines()) == 10
+    everybody = _shown(server.url, tmp_path, "points", "summary", "-o", "jsonl")
+    assert [json.loads(line)["activePoints"] for line in everybody.out.splitlines()] == list(range(CUSTOMERS))
+    assert everybody.peak_mib - few.peak_mib < 8, (few.peak_mib, everybody.peak_mib)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 import respx
 from documented import OPTION, SUMMARY
+
 from servers import Got, Server, answering, reply
 
 IDS: Final = [

@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from servers import Got, Talk, answering, in_turn, refusing, reply, silent
 
 from rpctl.auth.credentials import Account, Credentials, Folders
 from rpctl.backends.port import Unsettled
@@ -22,6 +21,7 @@ from rpctl.errors import (
     ServiceUnavailable,
     ServiceUnreachable,
 )
+from servers import Got, Talk, answering, in_turn, refusing, reply, silent
 
 Make = Callable[..., Any]
 

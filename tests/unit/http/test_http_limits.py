@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import respx
-from servers import Got, answering, reply
 
 from rpctl.backends.http import MAX_ANSWER_BYTES
 from rpctl.backends.port import Unsettled
 from rpctl.errors import AnswerInvalid, ServiceUnavailable, TimedOut
+from servers import Got, answering, reply
 
 Make = Callable[..., Any]
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from servers import Server, answering, closing, full, in_turn, refusing, reply, silent
 
 from rpctl.backends.port import Unsettled
 from rpctl.errors import ServiceUnavailable, ServiceUnreachable, TimedOut
+from servers import Server, answering, closing, full, in_turn, refusing, reply, silent
 
 Make = Callable[..., Any]
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from servers import Talk, answering, closing, in_turn, refusing, reply, silent
 
 from rpctl.auth.account import Account
 from rpctl.auth.client_credentials import ReadyToken
 from rpctl.auth.secrets import Secret
 from rpctl.errors import InvalidConfig, InvalidValue, ServiceUnreachable, TimedOut, TlsFailed
+from servers import Talk, answering, closing, in_turn, refusing, reply, silent
 
 Make = Callable[..., Any]
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "no_proxy", "NO_PROXY")

@@ -84,6 +84,14 @@ def _interrupted(error: KeyboardInterrupt) -> Interrupted:
     return Terminated("Stopped by the system.") if isinstance(error, _Termination) else Interrupted("Interrupted.")
 
 
+def _stop_behind(error: BaseException) -> KeyboardInterrupt | None:
+    """The interruption that an error came of: what was being closed then may fail in ways of its own."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__cause__ or seen.__context__
+    return seen
+
+
 class _Termination(KeyboardInterrupt):
     """SIGTERM: ends the command the way Ctrl-C does, so that everything open is closed."""
 
@@ -131,7 +139,8 @@ def _bounded(argv: Sequence[str], session: Session) -> int:
     except OSError as error:
         return _report(_system(error), argv, session)
     except Exception as error:  # the boundary: whatever is left is our bug
-        return _bug(error, argv, session)
+        stop = _stop_behind(error)
+        return _report(_interrupted(stop), argv, session) if stop else _bug(error, argv, session)
     return status
 
 

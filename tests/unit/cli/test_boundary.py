@@ -271,3 +271,18 @@ def test_raw_csv_leaves_formulas_as_they_are(rpctl: CommandLine) -> None:
 
     assert rpctl.ok(*history) == "'=1+1,5\n"
     assert rpctl.ok(*history, "--raw-csv") == "=1+1,5\n"
+
+
+def test_an_error_that_came_of_an_interruption_is_the_interruption(
+    rpctl: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails_while_closing(*_: Any) -> int:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise RuntimeError("closed in the middle")  # noqa: B904 -- as a library would
+
+    monkeypatch.setattr(LedgerBackend, "active_points", fails_while_closing)
+    ended = rpctl("points", "balance", "C1")
+
+    assert (ended.status, ended.err.splitlines()[0]) == (130, "error: Interrupted.")

@@ -431,6 +431,8 @@ class RateLimited(Temporary):
 
     code = "rate_limited"
     default_hint = "Run the same command again later."
+    retry_after_s: float | None = None
+    """How long it asks to wait, from its answer on; None where it does not say."""
 
 
 class TimedOut(Temporary):

@@ -56,6 +56,12 @@ class Answer(NamedTuple):
     body: bytes
     request: str
 
+    @property
+    def retry_after_s(self) -> float | None:
+        """How long the answer asks to wait, in seconds or until a date by this machine's clock; None where it does
+        not say so."""
+        return _asked_pause_s(self.headers)
+
 
 class Waiting(NamedTuple):
     """How long an answer may take. ``whole_s``: a request with all its tries, a change's answer included."""
@@ -101,6 +107,7 @@ class Http:
         safe: bool = True,
         leaving: Callable[[], None] | None = None,
         once_only: bool = False,
+        patient: bool = True,
         limit: int = MAX_ANSWER_BYTES,
     ) -> Answer:
         """Sends a request and returns its answer, whatever the status is.
@@ -109,7 +116,7 @@ class Http:
         lost answers are tried again with growing pauses (or what Retry-After says) while there is time. The last
         answer with such a status is returned. ``leaving`` is called whenever the request is about to leave, after the
         token is had; what it raises ends the request before anything is sent. ``once_only``: whatever the answer is, it
-        is the last one.
+        is the last one; not ``patient``: a 429 is, one to a request for a token too (`RateLimited`).
 
         Raises `ServiceUnreachable`, `TlsFailed`: nothing was sent; `TimedOut`, `ServiceUnavailable`, `AnswerInvalid`
         for what is safe; `Unsettled` for what is not and may have been applied; what the authentication raises.
@@ -129,7 +136,7 @@ class Http:
                     raise error if safe else Unsettled(error.message, answered=False) from None
                 return Answer(response.status_code, response.headers, body, told)
 
-        return self._patiently(once, told, safe=safe, once_only=once_only)
+        return self._patiently(once, told, safe=safe, once_only=once_only, patient=patient)
 
     @contextmanager
     def stream(self, path: str, *, auth: httpx.Auth | None = None) -> Iterator[tuple[Answer, Readable | None]]:
@@ -273,7 +280,15 @@ class Http:
 
     # -- again -----------------------------------------------------------------------------------------
 
-    def _patiently(self, once: Callable[[float], Answer], told: str, *, safe: bool, once_only: bool = False) -> Answer:
+    def _patiently(
+        self,
+        once: Callable[[float], Answer],
+        told: str,
+        *,
+        safe: bool,
+        once_only: bool = False,
+        patient: bool = True,
+    ) -> Answer:
         ends_s = time.monotonic() + self._waiting.whole_s
         tries = 0
         while True:
@@ -282,12 +297,14 @@ class Http:
             error: RpctlError | Unsettled | None = None
             try:
                 answer = once(max(ends_s - time.monotonic(), 0.05))
-                again = not once_only and (answer.status == 429 or (safe and answer.status in (500, 502, 503, 504)))
+                again = not once_only and (
+                    (patient and answer.status == 429) or (safe and answer.status in (500, 502, 503, 504))
+                )
             except Lost as lost:
                 error = told_of(lost, told, self.base_url, safe=safe)
                 again = isinstance(error, ServiceUnreachable | ServiceUnavailable)
             except (ServiceUnavailable, RateLimited) as no_token:  # the request itself never left
-                error, again = no_token, True
+                error, again = no_token, patient or isinstance(no_token, ServiceUnavailable)
             pause_s = self._pause_s(tries, answer)
             most = _MAX_CONNECTIONS if isinstance(error, ServiceUnreachable) else _MAX_TRIES
             if not again or tries == most or time.monotonic() + pause_s > ends_s:
@@ -299,11 +316,9 @@ class Http:
             self._waiting.sleep(pause_s)
 
     def _pause_s(self, tries: int, answer: Answer | None) -> float:
-        asked = answer.headers.get("Retry-After", "").strip() if answer else ""
-        if asked.isascii() and asked.isdigit():
-            return int(asked[:6]) + self._waiting.jitter() * _FIRST_PAUSE_S
-        if asked and (until_s := _seconds_until(asked)) is not None:
-            return until_s + self._waiting.jitter() * _FIRST_PAUSE_S
+        asked_s = answer.retry_after_s if answer else None
+        if asked_s is not None:
+            return asked_s + self._waiting.jitter() * _FIRST_PAUSE_S
         return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (tries - 1)) * (0.5 + self._waiting.jitter() / 2)
 
 
@@ -398,6 +413,14 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _asked_pause_s(headers: Mapping[str, str]) -> float | None:
+    """What Retry-After asks for; None where it is neither seconds nor a date."""
+    asked = headers.get("Retry-After", "").strip()
+    if asked.isascii() and asked.isdigit():
+        return float(asked[:6])
+    return _seconds_until(asked) if asked else None
 
 
 def _seconds_until(date: str) -> float | None:

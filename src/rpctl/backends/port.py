@@ -117,8 +117,28 @@ class Backend(Writes, Protocol):
         ...
 
 
-class Book(Backend, Protocol):
-    """A backend that keeps keys: a change and its key are one transaction."""
+class Batch(list["Change"]):
+    """Changes that are handed over together; ``lines``: where in the file each of them stands."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self, changes: Iterable[Change], lines: Sequence[int]) -> None:
+        super().__init__(changes)
+        self.lines = lines
+
+
+class Applies(Protocol):
+    """Where the changes of an import go: a ledger itself, or what delivers to a service."""
+
+    is_atomic: bool
+    """Whether nothing is applied of what belongs together where some of it is refused. Where not, `apply` and
+    `apply_batches` with ``all_or_nothing`` end soon after a refusal, and what was applied before it stays."""
+
+    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, balances: bool) -> None:
+        """Is told all changes, some ``rows``, before any is applied or rehearsed; where keys are not kept, what is in
+        already is looked for now. ``balances``: they will be rehearsed. A backend that keeps keys does not look at
+        them."""
+        ...
 
     def apply(
         self,
@@ -159,9 +179,13 @@ class Book(Backend, Protocol):
         """
         ...
 
-    def rehearsal(self) -> AbstractContextManager[Book]:
-        """A backend in the same state on which everything can be tried, and nothing of it lasts."""
+    def rehearsal(self) -> AbstractContextManager[Applies]:
+        """The same in the same state, on which everything can be tried, and nothing of it lasts."""
         ...
+
+
+class Book(Applies, Backend, Protocol):
+    """A backend that keeps keys: a change and its key are one transaction."""
 
     def coupon(self, code: str) -> Coupon:
         """An issued coupon by its code, as `RedeemedPoints.coupon_code` names it."""
@@ -230,11 +254,13 @@ class Service(Backend, Protocol):
     target: str
     """See `target_of`."""
 
-    def send(self, sending: Sending, leaving: Callable[[], None]) -> None:
+    def send(self, sending: Sending, leaving: Callable[[], None], *, patient: bool = True) -> None:
         """Sends a change of points once (operations 3, 6, 7); ``leaving`` is called whenever the request is about to
-        leave, and ends it by what it raises. Returns after the documented success. Raises `ServiceUnreachable`,
-        `RateLimited` and `NotLoggedIn` where it was never applied, `CustomerExists` and `RequestRefused` where the
-        service refuses it, `Unsettled`."""
+        leave, and ends it by what it raises. Returns after the documented success. Where the service asks to slow
+        down, it is waited for and asked again while there is time; not ``patient``: this is told at once.
+
+        Raises `ServiceUnreachable`, `RateLimited` (with its ``retry_after_s``) and `NotLoggedIn` where it was never
+        applied, `CustomerExists` and `RequestRefused` where the service refuses it, `Unsettled`."""
         ...
 
 

@@ -226,3 +226,39 @@ def test_trying_again_ends_with_the_whole_time(client: Make, serve: Make) -> Non
     assert made.http.request("GET", "/points").status == 503
     assert time.monotonic() - started_s < 4
     assert 2 <= len(server.got) <= 4  # at 0, 0.1, 0.3 s, and whatever a busy machine makes of it
+
+
+# -- whoever slows down all of its requests ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("asked", "retry_after_s"), [("7", 7.0), (None, None), ("soon", None)])
+def test_who_is_not_patient_is_told_of_429_at_once(
+    client: Make, serve: Make, asked: str | None, retry_after_s: float | None
+) -> None:
+    server = serve(answering(reply(429, **({"Retry_After": asked} if asked else {}))))
+    made = client(server.url)
+    answer = made.http.request("POST", "/points", safe=False, patient=False)
+    assert (answer.status, answer.retry_after_s) == (429, retry_after_s)
+    assert (made.pauses, len(server.got)) == ([], 1)
+
+
+def test_what_429_asks_for_may_be_a_date(client: Make, serve: Make) -> None:
+    server = serve(answering(reply(429, Retry_After=formatdate(time.time() + 40, usegmt=True))))
+    answer = client(server.url).http.request("POST", "/points", safe=False, patient=False)
+    assert answer.retry_after_s == pytest.approx(40, abs=2)
+
+
+def test_who_is_not_patient_tries_to_connect_as_often_as_anybody(client: Make) -> None:
+    made = client(refusing(), whole_s=60.0)
+    with pytest.raises(ServiceUnreachable):
+        made.http.request("POST", "/points", safe=False, patient=False)
+    assert made.pauses == [0.2, 0.4, 0.8]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_who_is_not_patient_does_not_send_a_change_again_after_a_failure_either(
+    client: Make, serve: Make, status: int
+) -> None:
+    server = serve(in_turn(reply(status), reply(201)))
+    assert client(server.url).http.request("POST", "/points", safe=False, patient=False).status == status
+    assert len(server.got) == 1

@@ -80,7 +80,7 @@ class EmporixBackend:
 
     # -- points ----------------------------------------------------------------------------------------
 
-    def send(self, sending: Sending, leaving: Callable[[], None]) -> None:
+    def send(self, sending: Sending, leaving: Callable[[], None], *, patient: bool = True) -> None:
         """See the port: operations 3, 6 and 7."""
         from rpctl.backends.emporix.translate import body_of
 
@@ -88,11 +88,11 @@ class EmporixBackend:
         params = {"siteCode": sending.site_code} if sending.site_code else None
         if sending.kind == "create":
             body: dict[str, Any] = {"customerId": sending.customer_id, "startPoints": body_of(sending)}
-            self._create(sending.customer_id, self._write("POST", path, body, params, leaving))
+            self._create(sending.customer_id, self._write("POST", path, body, params, leaving, patient))
         elif sending.kind == "add":
-            clear(self._write("POST", f"{path}/addPoints", body_of(sending), params, leaving), _CREATED)
+            clear(self._write("POST", f"{path}/addPoints", body_of(sending), params, leaving, patient), _CREATED)
         else:
-            clear(self._write("POST", f"{path}/redeemPoints", body_of(sending), None, leaving), _CREATED)
+            clear(self._write("POST", f"{path}/redeemPoints", body_of(sending), None, leaving, patient), _CREATED)
 
     def active_points(self, customer_id: str) -> int:
         """See the port: operation 2. It documents no 404; the summary tells whether the customer is there."""
@@ -284,10 +284,11 @@ class EmporixBackend:
         body: Any = None,
         params: dict[str, str] | None = None,
         leaving: Callable[[], None] | None = None,
+        patient: bool = True,
     ) -> Answer:
         """One request that is not repeated. Raises `Unsettled` where its answer tells nothing."""
         answer = self._http.request(
-            method, path, auth=self._auth(), params=params, json=body, safe=False, leaving=leaving
+            method, path, auth=self._auth(), params=params, json=body, safe=False, leaving=leaving, patient=patient
         )
         if is_unclear(answer):
             raise Unsettled(

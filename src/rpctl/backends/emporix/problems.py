@@ -101,6 +101,7 @@ def error_of(answer: Answer) -> RpctlError:
         )
     elif status == 429:
         error = RateLimited(f"The service asks to slow down: {said}", *_when(answer))
+        error.retry_after_s = answer.retry_after_s
     elif status >= _SERVER:
         error = ServiceUnavailable(f"The service failed at {request}: {said}", *_when(answer))
     elif 300 <= status < 400:

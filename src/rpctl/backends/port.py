@@ -122,9 +122,9 @@ class Batch(list["Change"]):
 
     __slots__ = ("lines",)
 
-    def __init__(self, changes: Iterable[Change], lines: Sequence[int]) -> None:
+    def __init__(self, changes: Iterable[Change] = (), lines: Iterable[int] = ()) -> None:
         super().__init__(changes)
-        self.lines = lines
+        self.lines = list(lines)
 
 
 class Applies(Protocol):
@@ -134,10 +134,9 @@ class Applies(Protocol):
     """Whether nothing is applied of what belongs together where some of it is refused. Where not, `apply` and
     `apply_batches` with ``all_or_nothing`` end soon after a refusal, and what was applied before it stays."""
 
-    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, balances: bool) -> None:
-        """Is told all changes, some ``rows``, before any is applied or rehearsed; where keys are not kept, what is in
-        already is looked for now. ``balances``: they will be rehearsed. A backend that keeps keys does not look at
-        them."""
+    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, rehearses: bool, applies: bool) -> None:
+        """Is told all changes, at most ``rows``, before any is rehearsed or applied; where keys are not kept, what is
+        in already is looked for now. A backend that keeps keys does not look at them."""
         ...
 
     def apply(

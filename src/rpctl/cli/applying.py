@@ -5,7 +5,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 
-from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown
+from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown, Withheld
 from rpctl.errors import OutcomeUnknown, RpctlError
 from rpctl.render.points import written_entry
 
@@ -31,6 +31,8 @@ def apply(session: Session, change: Change, *, key_given: bool) -> View:
         raise outcome.error
     if isinstance(outcome, Unknown):
         raise _unknown(session, change.key, outcome)
+    if isinstance(outcome, Withheld):  # of many changes only
+        raise RpctlError(f"The change with key {change.key} was not sent.")
     if isinstance(outcome, AlreadyApplied):
         session.terminal.note(f"key {change.key} is in already; nothing changed")
     else:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STDIN: Final = "-"
 REPORT_FIELDS: Final = (
     "run", "file", "dryRun", "rows", "applied", "alreadyApplied", "skipped", "expiredOnArrival", "refused",
-    "unknown", "pointsAdded", "pointsRedeemed", "durationS", "rowsPerS", "rejectsFile",
+    "unknown", "waiting", "pointsAdded", "pointsRedeemed", "durationS", "rowsPerS", "rejectsFile",
 )  # fmt: skip
 _DELIMITERS: Final = {"tab": "\t", "\\t": "\t"}
 _PROGRESS_EVERY_S: Final = 0.2

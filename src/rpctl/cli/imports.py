@@ -25,6 +25,7 @@ _MORE: Final = (
     "skipped",
     "expiredOnArrival",
     "unknown",
+    "waiting",
     "pointsAdded",
     "pointsRedeemed",
     "durationS",

@@ -13,10 +13,10 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rpctl.backends.port import Sending
 from rpctl.errors import DeliveryUnderWay, JournalBusy, JournalUnusable, StorageFull
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from rpctl.domain.values import Instant
 
 _APPLICATION_ID: Final = 0x72706A6C  # "rpjl"
-_VERSION: Final = 1
 _BUSY_S: Final = 30.0
-_TABLES: Final = """
+_CHUNK: Final = 500  # keys of one question; SQLite allows 999 and more
+_FIRST: Final = """
 CREATE TABLE deliveries (
     target TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -53,6 +53,30 @@ CREATE TABLE markers (
     PRIMARY KEY (target, kind, marker)
 ) STRICT, WITHOUT ROWID;
 """
+_WITH_RUNS: Final = """
+ALTER TABLE deliveries ADD COLUMN run TEXT;
+ALTER TABLE deliveries ADD COLUMN line INTEGER;
+ALTER TABLE deliveries ADD COLUMN told TEXT;
+CREATE INDEX of_run ON deliveries (run, line) WHERE run IS NOT NULL;
+CREATE TABLE import_runs (
+    target TEXT NOT NULL,
+    run TEXT NOT NULL UNIQUE,
+    started_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    undo_begun_at INTEGER,
+    undone_at INTEGER,
+    file TEXT NOT NULL,
+    content BLOB NOT NULL,
+    generation INTEGER NOT NULL,
+    sample BLOB NOT NULL,
+    keys TEXT NOT NULL,
+    report TEXT NOT NULL,
+    request TEXT,
+    undo TEXT
+) STRICT;
+"""
+_VERSIONS: Final = (_FIRST, _WITH_RUNS)
+"""What makes each version of the file of the one before; the number of the first is 1."""
 
 
 class State(StrEnum):
@@ -67,7 +91,8 @@ class State(StrEnum):
 
 class Delivery(NamedTuple):
     """A row. ``sent_at`` and ``ticks``: when it was sent last (`Surroundings.stamp`); ``fingerprint``: the digest of
-    what was asked for."""
+    what was asked for; ``run`` and ``line``: the import run that it belongs to and where it stands in its file, of a
+    reversal the row that is undone; ``told``: why it was refused or is not known, a code and a sentence."""
 
     key: str
     fingerprint: str
@@ -75,6 +100,9 @@ class Delivery(NamedTuple):
     sent_at: Instant
     sending: Sending
     ticks: str = ""
+    run: str | None = None
+    line: int | None = None
+    told: tuple[str, str] | None = None
 
     @property
     def is_forgotten(self) -> bool:
@@ -133,13 +161,43 @@ class Journal:
 
     def write(self, delivery: Delivery) -> None:
         """Writes the row, durably, in place of what the key had."""
-        sending = delivery.sending
-        row = (
-            self.target, delivery.key, delivery.fingerprint, sending.customer_id, delivery.state, delivery.sent_at,
-            delivery.ticks, sending.reverses, json.dumps(sending._asdict(), ensure_ascii=False),
-        )  # fmt: skip
         with self._translated():
-            self._connection().execute("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._connection().execute(_REPLACE, self._values(delivery))
+
+    def find_all(self, keys: Sequence[str]) -> dict[str, Delivery]:
+        """The rows of those of the keys that have one."""
+        found: dict[str, Delivery] = {}
+        with self._translated():
+            for at in range(0, len(keys), _CHUNK):
+                some = keys[at : at + _CHUNK]
+                sql = f"{_SELECT} AND key IN ({','.join('?' * len(some))})"
+                found |= {row[0]: _delivery(row) for row in self._connection().execute(sql, (self.target, *some))}
+        return found
+
+    def write_all(self, rows: Iterable[Delivery], settled: Iterable[Delivery] = ()) -> None:
+        """Writes many in one transaction: ``rows`` whole, of ``settled`` what became of them."""
+        with self._translated():
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                connection.executemany(_REPLACE, map(self._values, rows))
+                connection.executemany(
+                    "UPDATE deliveries SET state = ?, told = ? WHERE target = ? AND key = ?",
+                    ((one.state, _told(one), self.target, one.key) for one in settled),
+                )
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _values(self, delivery: Delivery) -> tuple[object, ...]:
+        sending = delivery.sending
+        return (
+            self.target, delivery.key, delivery.fingerprint, sending.customer_id, delivery.state, delivery.sent_at,
+            delivery.ticks, sending.reverses, json.dumps(sending._asdict(), ensure_ascii=False), delivery.run,
+            delivery.line, _told(delivery),
+        )  # fmt: skip
 
     def reversal_of(self, entry_id: str) -> Delivery | None:
         """What was sent to take this entry back, whatever became of it but a refusal."""
@@ -151,7 +209,8 @@ class Journal:
     def forget(self, customer_id: str) -> None:
         """Takes a deleted customer's id and text out; the keys stay, so that none counts again."""
         sql = (
-            "UPDATE deliveries SET customer_id = '', reverses = NULL, state = 'applied', sending = json_remove("
+            "UPDATE deliveries SET customer_id = '', reverses = NULL, told = NULL, state = 'applied',"
+            " sending = json_remove("
             "json_set(sending, '$.customer_id', ''), '$.description', '$.reference_id', '$.reverses')"
             " WHERE target = ? AND customer_id = ?"
         )
@@ -206,15 +265,17 @@ class Journal:
         kind, version = _kind(connection)
         if kind == 0 and version == 0 and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             connection.execute("PRAGMA journal_mode = WAL")
+            kind = _APPLICATION_ID
+        if kind == _APPLICATION_ID and version < len(_VERSIONS):
             connection.execute("BEGIN IMMEDIATE")
-            if _kind(connection)[1] == 0:  # nobody else made it meanwhile
-                for statement in _TABLES.split(";\n"):
+            for make in _VERSIONS[_kind(connection)[1] :]:  # somebody else may have made it meanwhile
+                for statement in make.split(";\n"):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {len(_VERSIONS)}")
             connection.execute("COMMIT")
             kind, version = _kind(connection)
-        if kind != _APPLICATION_ID or version != _VERSION:
+        if kind != _APPLICATION_ID or version != len(_VERSIONS):
             what = "is newer than this rpctl knows" if kind == _APPLICATION_ID else "is no journal of rpctl"
             raise JournalUnusable(f"{self.path} {what}; nothing was sent.", path=str(self.path))
 
@@ -226,12 +287,22 @@ class Journal:
             raise _unusable(self.path, error) from error
 
 
-_SELECT: Final = "SELECT key, fingerprint, state, sent_at, sending, ticks FROM deliveries WHERE target = ?"
+_SELECT: Final = (
+    "SELECT key, fingerprint, state, sent_at, sending, ticks, run, line, told FROM deliveries WHERE target = ?"
+)
+_REPLACE: Final = "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-def _delivery(row: tuple[str, str, str, int, str, str]) -> Delivery:
-    key, fingerprint, state, sent_at, sending, ticks = row
-    return Delivery(key, fingerprint, State(state), sent_at, Sending(**json.loads(sending)), ticks)
+def _delivery(row: tuple[Any, ...]) -> Delivery:
+    key, fingerprint, state, sent_at, sending, ticks, run, line, told = row
+    reason = None if told is None else tuple(json.loads(told))
+    return Delivery(
+        key, fingerprint, State(state), sent_at, Sending(**json.loads(sending)), ticks, run, line, reason
+    )  # fmt: skip
+
+
+def _told(delivery: Delivery) -> str | None:
+    return None if delivery.told is None else json.dumps(delivery.told, ensure_ascii=False)
 
 
 def _kind(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -56,7 +56,12 @@ class Unknown:
     answer: tuple[str, int | None] | None = None
 
 
-Outcome = Applied | AlreadyApplied | Refused | Unknown
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """It was not sent: an earlier change of the customer is unknown, or the run was stopped before. Nothing counts."""
+
+
+Outcome = Applied | AlreadyApplied | Refused | Unknown | Withheld
 
 
 def is_refusal(outcome: Outcome) -> bool:

@@ -20,7 +20,8 @@ class ImportOptions:
     `rpctl.importing.plan.Grammar`; ``again``: rows that are in already, from this file or another, are meant anew;
     ``key_from``: the fields or columns from whose cells the rows' keys come; ``wait``: for another process that
     works on the same file; ``spool``: the folder for a copy of what can be read only once, so that its run can be
-    gone on with, None: a copy for this run alone.
+    gone on with, None: a copy for this run alone; ``concurrency``: requests at a time, ``rate``: requests a second at
+    most, both of a service.
     """
 
     map: Mapping[str, str] = field(default_factory=dict)
@@ -41,13 +42,16 @@ class ImportOptions:
     key_from: tuple[str, ...] = ()
     wait: bool = False
     spool: Path | None = None
+    concurrency: int = 8
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
     """Who is told what happens meanwhile.
 
-    ``on_progress(phase, done, total)``: phase ``reading`` (total None), ``rehearsing`` or ``applying``, in rows;
+    ``on_progress(phase, done, total)``: phase ``reading`` (total None), ``looking``, ``rehearsing`` or ``applying``, in
+    rows;
     ``on_note(sentence)``: what the user should know although nothing is wrong; ``on_begin(run, piped)``: the run is
     recorded, and from now on whatever stops it leaves something to go on with; ``piped``: not by the same command,
     but from a copy of what was read.

@@ -13,9 +13,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from rpctl.backends.port import Book
+from rpctl.backends.port import Applies, Batch
 from rpctl.domain.changes import AddPoints, RedeemPoints
-from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, is_refusal
+from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Withheld, is_refusal
 from rpctl.errors import InvalidFile, KeyReused
 from rpctl.importing.journal import OwnRows
 from rpctl.importing.plan import Planned, Planner, Reject
@@ -61,18 +61,23 @@ class _Piece:
     def __post_init__(self) -> None:
         self.are_changes = set(map(type, self.planned)) <= _CHANGES
 
-    def changes(self) -> list[AddPoints | RedeemPoints]:
-        """Those that the backend decides."""
+    def add_to(self, batch: Batch) -> None:
+        """Hands over those that the backend decides."""
         if self.are_changes:
-            return cast("list[AddPoints | RedeemPoints]", self.planned)
-        return [planned for planned in self.planned if isinstance(planned, AddPoints | RedeemPoints)]
+            batch += cast("list[AddPoints | RedeemPoints]", self.planned)
+            batch.lines += self.lines
+            return
+        for line, planned in zip(self.lines, self.planned, strict=True):
+            if isinstance(planned, AddPoints | RedeemPoints):
+                batch.append(planned)
+                batch.lines.append(line)
 
 
 class Pass:
     """One way through the rows, on the backend itself or on a rehearsal. ``report`` is what it counts in.
 
-    ``own``: what the run had applied before it goes on; ``strict``: of rows that are settled together none is
-    applied where one is refused, and the pass ends; ``record``: the report to be kept with what is applied next,
+    ``own``: what the run had applied before it goes on; ``strict``: the pass ends where a row is refused, and what the
+    backend settles together with it is not applied; ``record``: the report to be kept with what is applied next,
     None: not yet; ``on_progress``: how many rows are settled.
     """
 
@@ -92,18 +97,20 @@ class Pass:
         self._own = own
         self._strict = strict
         self._record = record
+        self._is_atomic = True
         self._waiting: deque[_Piece] = deque()
         self._rejects_waiting = 0
 
-    def go(self, backend: Book) -> None:
+    def go(self, backend: Applies) -> None:
         """Every row in the file's order, until there are too many errors, or in a strict pass one."""
+        self._is_atomic = backend.is_atomic
         with _no_search_for_garbage(), closing(self._settled(backend)) as settled:
             for outcomes in settled:
                 self._settle(outcomes)
             if self._report.overtaken_at_line is None:
                 self._settle(())
 
-    def _settled(self, backend: Book) -> Generator[Sequence[Outcome]]:
+    def _settled(self, backend: Applies) -> Generator[Sequence[Outcome]]:
         if self._rows.max_errors is None:
             batches = self._batches(BATCH_ROWS)
             yield from backend.apply_batches(
@@ -115,9 +122,9 @@ class Pass:
             if changes:
                 yield backend.apply(changes, run=run, entries=False, all_or_nothing=self._strict, record=self._record)
 
-    def _batches(self, most: int) -> Iterator[list[AddPoints | RedeemPoints]]:
+    def _batches(self, most: int) -> Iterator[Batch]:
         rows, limited = self._rows, self._rows.max_errors is not None
-        changes: list[AddPoints | RedeemPoints] = []
+        changes = Batch()
         ordinal, planned_rows, size = 1, 0, self._size(most)
         for lines, cells in rows.source.blocks():
             at = 0
@@ -128,7 +135,7 @@ class Pass:
                 piece = self._plan(ordinal, lines[at:end], cells[at:end])
                 if piece.ordinal + len(piece.rows) - 1 > rows.total:
                     raise InvalidFile(f"{rows.source.name} grew while it was read.", "Run the command again.")
-                changes += piece.changes()
+                piece.add_to(changes)
                 at, ordinal, planned_rows = end, ordinal + len(piece.rows), planned_rows + len(piece.rows)
                 if planned_rows >= size or (limited and not self._errors_left()):
                     self._settle(())  # what waits for nothing: a file may be all wrong
@@ -136,7 +143,7 @@ class Pass:
                     if limited and not self._errors_left():
                         self._report.stopped_at_line = piece.lines[-1] if ordinal <= rows.total else None
                         return
-                    changes, planned_rows, size = [], 0, self._size(most)
+                    changes, planned_rows, size = Batch(), 0, self._size(most)
         if changes:
             yield changes
 
@@ -167,7 +174,7 @@ class Pass:
     def _settle(self, outcomes: Sequence[Outcome]) -> None:
         """Counts the rows up to the last of the outcomes, and those after it that needed none."""
         report, waiting = self._report, self._waiting
-        if self._strict and any(map(is_refusal, outcomes)):
+        if self._strict and self._is_atomic and any(map(is_refusal, outcomes)):
             report.overtaken_at_line = waiting[0].lines[waiting[0].settled]
         decided = 0
         while waiting:
@@ -238,6 +245,8 @@ class Pass:
                 self._sum(change, recorded.points)
             else:
                 report.already_applied += 1
+        elif isinstance(outcome, Withheld):
+            report.waiting += 1
         elif not isinstance(outcome, Refused):
             report.unknown += 1
         elif is_refusal(outcome):
@@ -245,6 +254,8 @@ class Pass:
             if isinstance(outcome.error, KeyReused):
                 reused = self._rows.planner.reused(piece.rows[at], change.key, piece.ordinal + at)
             self._refuse(piece, at, outcome.error.code, reused or outcome.error.message)
+            if self._strict and not self._is_atomic and report.stopped_at_line is None:
+                report.stopped_at_line = piece.lines[at]
         else:
             report.skipped += 1
 

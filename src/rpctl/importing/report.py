@@ -20,9 +20,11 @@ def name_as_text(path: str | Path) -> str:
 @dataclass(slots=True)
 class Report:
     """The counts of a run. Every row that was looked at is in one of ``applied``, ``already_applied``,
-    ``skipped``, ``refused`` and ``unknown``, unless a strict run did not apply it for another row's sake.
+    ``skipped``, ``refused``, ``unknown`` and ``waiting``, unless a strict run did not apply it for another row's sake.
 
     ``run``: its id, None where nothing was recorded (a dry run, a strict run that applied nothing);
+    ``unknown``: sent, and no answer settles whether they are in; ``waiting``: not sent, because an earlier row of the
+    customer is unknown or the run was stopped;
     ``skipped``: order values that earn no whole point, and balances of 0; ``expired_on_arrival``: those of the
     applied whose validity was over already; ``stopped_at_line``: the line after which ``max_errors`` ended the run;
     ``overtaken_at_line``: the line from which on a strict run applied nothing, because others changed the ledger
@@ -43,6 +45,7 @@ class Report:
     expired_on_arrival: int = 0
     refused: int = 0
     unknown: int = 0
+    waiting: int = 0
     points_added: int = 0
     points_redeemed: int = 0
     ended_at: Instant | None = None
@@ -54,8 +57,9 @@ class Report:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every row was looked at and may count."""
-        return self.stopped_at_line is None and self.overtaken_at_line is None
+        """Whether every row was looked at and is settled."""
+        is_stopped = self.stopped_at_line is not None or self.overtaken_at_line is not None
+        return not (is_stopped or self.unknown or self.waiting)
 
     @property
     def applied_at_least(self) -> int:
@@ -84,6 +88,7 @@ class Report:
             "expiredOnArrival": self.expired_on_arrival,
             "refused": self.refused,
             "unknown": self.unknown,
+            "waiting": self.waiting,
             "pointsAdded": self.points_added,
             "pointsRedeemed": self.points_redeemed,
             "durationS": duration_ms / 1000,

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rpctl.backends.port import Book, FileContent, ImportRuns
+from rpctl.backends.port import Applies, Batch, FileContent, ImportRuns
+from rpctl.domain.changes import AddPoints, RedeemPoints
 from rpctl.domain.values import Instant
 from rpctl.errors import (
     AlreadyImported,
@@ -42,7 +43,7 @@ def import_file(
     file: Path | BinaryIO,
     name: str,
     options: ImportOptions,
-    backend: Book,
+    backend: Applies,
     runs: ImportRuns,
     clock: Callable[[], Instant],
     new_run_id: Callable[[], str],
@@ -59,7 +60,8 @@ def import_file(
 
     A strict run whose rehearsal meets a refusal applies nothing. Where others change the ledger between rehearsal
     and application, so that a row is refused after all, nothing of its transaction is applied and the run stops
-    there, unfinished (`Report.overtaken_at_line`): of a file of one transaction nothing at all is.
+    there, unfinished (`Report.overtaken_at_line`): of a file of one transaction nothing at all is. On a service the
+    rows before it are in (`Report.stopped_at_line`).
 
     Raises `InvalidFile` for a file that is unusable as a whole, `InvalidValue` for options that are, and
     `OutputExists` where other rejects are in the way, all before anything is applied. At any time: `InvalidFile`
@@ -81,7 +83,7 @@ def import_file(
 def resume_run(
     run: str,
     changed: Mapping[str, Any],
-    backend: Book,
+    backend: Applies,
     runs: ImportRuns,
     clock: Callable[[], Instant],
     listener: Listener | None = None,
@@ -193,8 +195,9 @@ class _Job:
         planner = Planner(self.columns, self.grammar, self.content.of_generation(generation), generation)
         return replace(self, planner=planner, generation=generation, earlier=earlier)
 
-    def rehearse_only(self, backend: Book, report: Report) -> Report:
+    def rehearse_only(self, backend: Applies, report: Report) -> Report:
         """The whole run on a rehearsal; its rejects file is put in place."""
+        self._survey(backend, rehearses=True, applies=False)
         rejects = self._rejects()
         try:
             self._rehearse(backend, report, rejects)
@@ -202,9 +205,11 @@ class _Job:
         finally:
             rejects.close()
 
-    def apply(self, backend: Book, runs: ImportRuns, report: Report, new_run_id: Callable[[], str]) -> Report:
+    def apply(self, backend: Applies, runs: ImportRuns, report: Report, new_run_id: Callable[[], str]) -> Report:
         """The run itself, after a rehearsal where it may turn out that nothing must be applied."""
-        if self.options.strict or os.path.lexists(self.target):
+        rehearses = self.options.strict or os.path.lexists(self.target)
+        self._survey(backend, rehearses=rehearses, applies=True)
+        if rehearses:
             rejects = self._rejects()
             rehearsed = Report(report.file, report.started_at)
             try:
@@ -218,7 +223,7 @@ class _Job:
                 rejects.close()
         return self._apply_recorded(backend, runs, report, self.earlier or new_run_id())
 
-    def _apply_recorded(self, backend: Book, runs: ImportRuns, report: Report, run: str) -> Report:
+    def _apply_recorded(self, backend: Applies, runs: ImportRuns, report: Report, run: str) -> Report:
         report.run = run
         own, recorded_rows, copy = self._record(runs, report, run)
         rejects = self._rejects()
@@ -283,9 +288,23 @@ class _Job:
         self.listener.on_begin(run, self.path is None or copy is not None)
         return own, rows, copy
 
-    def _rehearse(self, backend: Book, report: Report, rejects: RejectsFile) -> None:
+    def _rehearse(self, backend: Applies, report: Report, rejects: RejectsFile) -> None:
         with backend.rehearsal() as copy:
             Pass(self._rows(rejects), report, self._told("rehearsing")).go(copy)
+
+    def _survey(self, backend: Applies, *, rehearses: bool, applies: bool) -> None:
+        backend.survey(self._changes(), self.content.rows, rehearses=rehearses, applies=applies)
+
+    def _changes(self) -> Iterator[Batch]:
+        """All changes of the file, before any of them is applied."""
+        done = 0
+        for lines, cells in self.source.blocks():
+            planned = self.planner.plan_all(cells, done + 1)
+            done += len(cells)
+            pairs = zip(planned, lines, strict=True)
+            changes = [(change, line) for change, line in pairs if isinstance(change, AddPoints | RedeemPoints)]
+            yield Batch(*zip(*changes, strict=True)) if changes else Batch()
+            self.listener.on_progress("looking", done, self.content.rows)
 
     def _rows(self, rejects: RejectsFile) -> Rows:
         return Rows(self.source, self.planner, self.content.rows, rejects, self.options.max_errors)
@@ -301,7 +320,7 @@ class _Job:
     def _end(self, report: Report, rejects: RejectsFile) -> Report:
         report.ended_at = self.clock()
         report.rejects_file = rejects.place()
-        if report.stopped_at_line is not None:
+        if report.stopped_at_line is not None and not self.options.strict:
             self.listener.on_note(
                 f"Stopped after line {report.stopped_at_line}: {report.refused} rows were refused "
                 f"(--max-errors {self.options.max_errors}). The rows after it were not looked at; a higher limit "

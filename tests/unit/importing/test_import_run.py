@@ -134,6 +134,7 @@ def test_the_document_has_its_fields(desk: Desk) -> None:
         "expiredOnArrival": 0,
         "refused": 0,
         "unknown": 0,
+        "waiting": 0,
         "pointsAdded": 100,
         "pointsRedeemed": 0,
         "durationS": 0.0,

@@ -53,6 +53,7 @@ class LedgerBackend(LedgerRuns):
     """
 
     capabilities = frozenset({"options", "program", "exchange", "customers", "ledger", "imports", "reason"})
+    is_atomic = True
 
     def __init__(self, path: Path, setting: Setting, *, must_exist: bool = False) -> None:
         self.path = path
@@ -63,6 +64,9 @@ class LedgerBackend(LedgerRuns):
         self._writable = False
 
     # -- points ----------------------------------------------------------------------------------------
+
+    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, rehearses: bool, applies: bool) -> None:
+        """See the port: the keys are in the file."""
 
     def apply(
         self,

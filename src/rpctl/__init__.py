@@ -10,7 +10,7 @@ The map, a line a room; a newcomer should guess the file from the command line:
                  markers (what a change is known by at a service)
     backends/    where points live: port (what a backend can do), ledger/ (a local SQLite file), http (the one client of
                  all services) and unanswered (its errors), emporix/ (backend, storefront, wire, translate, answers,
-                 problems)
+                 problems), import_runs (what the ledger and the journal keep of imports)
     delivery/    every change exactly once over a service that promises nothing: journal, requests, reconcile, deliver,
                  settle (the writes that are no changes of points), surroundings
     auth/        who the program is to a service: secrets and where they come from, access tokens and their cache

@@ -7,13 +7,13 @@ lock. Two imports inside one process do not exclude each other; a process runs o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from rpctl.backends.import_runs import claim_byte
 from rpctl.backends.ledger.sql import faults
-from rpctl.errors import ImportUnderWay
-from rpctl.locks import Held, Locks
+from rpctl.locks import Locks
 
 _SUFFIX: Final = "-imports"
 
@@ -30,17 +30,9 @@ def claim(ledger: Path, content: bytes, *, wait: bool) -> Iterator[None]:
 
     Raises `ImportUnderWay`, whose details tell the other process, and `LedgerUnusable`, `StorageFull`.
     """
-    locks = Locks(claim_file(ledger))
-    try:
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(locks.hold(int.from_bytes(content[:8], "big") >> 2, wait=wait))
-            except Held as held:
-                busy = ImportUnderWay(f"Another process{held.who} is at work on this file.")
-                busy.details |= {"pid": held.pid} if held.pid else {}
-                raise busy from None
-            except OSError as error:
-                raise faults.unusable(ledger, error, "written") from error
-            yield
-    finally:
-        locks.close()
+    with closing(Locks(claim_file(ledger))) as locks, ExitStack() as claimed:
+        try:
+            claim_byte(claimed, locks, content, wait=wait)
+        except OSError as error:
+            raise faults.unusable(ledger, error, "written") from error
+        yield

@@ -44,7 +44,7 @@ class LedgerRuns(ABC):
     ) -> None:
         """See `ImportRuns`."""
         with self._runs(write=True, make=True) as runs:
-            runs.start(run, now, file, content, report, request)
+            runs.begin(run, now, file, content, report, request)
 
     def go_on(self, run: str, request: Document) -> SoFar:
         """See `ImportRuns`."""

@@ -3,8 +3,8 @@
     planned -> sending -> applied | refused | unknown
 
 A row that is `sending` or `unknown` may count and may not; nobody sends it anew before that is found out. Each row is
-worked on by one process at a time, by a lock that the system lets go of with the process. The only module of this room
-that holds SQL.
+worked on by one process at a time, by a lock that the system lets go of with the process. Besides `runs` the only
+module of this room that holds SQL.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _APPLICATION_ID: Final = 0x72706A6C  # "rpjl"
 _BUSY_S: Final = 30.0
+_LOG_S: Final = 2.0  # for readers, whom the emptying of the log has to wait for
 _CHUNK: Final = 500  # keys of one question; SQLite allows 999 and more
 _FIRST: Final = """
 CREATE TABLE deliveries (
@@ -123,6 +124,7 @@ class Journal:
         self.path = path
         self.target = target
         self._locks = Locks(path.with_name(f"{path.name}-keys"))
+        self.import_locks = Locks(path.with_name(f"{path.name}-imports"))
         self._opened: sqlite3.Connection | None = None
 
     # -- deliveries ------------------------------------------------------------------------------------
@@ -174,22 +176,21 @@ class Journal:
                 found |= {row[0]: _delivery(row) for row in self._connection().execute(sql, (self.target, *some))}
         return found
 
-    def write_all(self, rows: Iterable[Delivery], settled: Iterable[Delivery] = ()) -> None:
-        """Writes many in one transaction: ``rows`` whole, of ``settled`` what became of them."""
-        with self._translated():
-            connection = self._connection()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                connection.executemany(_REPLACE, map(self._values, rows))
-                connection.executemany(
-                    "UPDATE deliveries SET state = ?, told = ? WHERE target = ? AND key = ?",
-                    ((one.state, _told(one), self.target, one.key) for one in settled),
-                )
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+    def write_all(
+        self, rows: Iterable[Delivery], settled: Iterable[Delivery] = (), report: tuple[str, str] | None = None
+    ) -> None:
+        """Writes many in one transaction: ``rows`` whole, of ``settled`` what became of them; ``report``: an import
+        run, and its report so far as JSON."""
+        with self.transaction() as connection:
+            connection.executemany(_REPLACE, map(self._values, rows))
+            connection.executemany(
+                "UPDATE deliveries SET state = ?, told = ? WHERE target = ? AND key = ?",
+                ((one.state, _told(one), self.target, one.key) for one in settled),
+            )
+            if report is not None:
+                run, text = report
+                sql = "UPDATE import_runs SET report = ? WHERE target = ? AND run = ?"
+                connection.execute(sql, (text, self.target, run))
 
     def _values(self, delivery: Delivery) -> tuple[object, ...]:
         sending = delivery.sending
@@ -215,10 +216,8 @@ class Journal:
             " WHERE target = ? AND customer_id = ?"
         )
         with self._translated():
-            connection = self._connection()
-            connection.execute("PRAGMA secure_delete = ON")
-            connection.execute(sql, (self.target, customer_id))
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection().execute(sql, (self.target, customer_id))
+        self.empty_log()
 
     # -- markers ---------------------------------------------------------------------------------------
 
@@ -240,8 +239,45 @@ class Journal:
             self._opened.close()
             self._opened = None
         self._locks.close()
+        self.import_locks.close()
 
     # -- the file --------------------------------------------------------------------------------------
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is a file; where there is none, there is nothing to read."""
+        with self._translated():
+            return self.path.exists()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The open file, for questions of one statement each."""
+        with self._translated():
+            yield self._connection()
+
+    @contextmanager
+    def transaction(self, *, at_once: bool = False) -> Iterator[sqlite3.Connection]:
+        """The open file in a transaction of its own, taken back where the context ends by an error; ``at_once``:
+        without waiting for others, so that it may raise `JournalBusy` soon."""
+        with self.reading() as connection:
+            try:
+                with _patience(connection, 0 if at_once else _BUSY_S):
+                    connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def empty_log(self) -> bool:
+        """Writes SQLite's log back into the file and empties it, so that erased text is in neither; False where others
+        read what was before for longer than a moment: it then goes when the last of them closes the file."""
+        with self._translated():
+            connection = self._connection()
+            with _patience(connection, _LOG_S):
+                busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     def _connection(self) -> sqlite3.Connection:
         if self._opened is None:
@@ -262,6 +298,7 @@ class Journal:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # from the first row on: each writing of a row frees its last
         kind, version = _kind(connection)
         if kind == 0 and version == 0 and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -303,6 +340,16 @@ def _delivery(row: tuple[Any, ...]) -> Delivery:
 
 def _told(delivery: Delivery) -> str | None:
     return None if delivery.told is None else json.dumps(delivery.told, ensure_ascii=False)
+
+
+@contextmanager
+def _patience(connection: sqlite3.Connection, wait_s: float) -> Iterator[None]:
+    """How long others are waited for."""
+    connection.execute(f"PRAGMA busy_timeout = {wait_s * 1000:.0f}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}")
 
 
 def _kind(connection: sqlite3.Connection) -> tuple[int, int]:

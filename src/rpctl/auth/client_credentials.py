@@ -23,7 +23,30 @@ _UNAUTHORIZED: Final = 401
 Flow = Generator[httpx.Request, httpx.Response, None]
 
 
-class ClientCredentials(httpx.Auth):
+class Bearer(httpx.Auth):
+    """Authenticates requests with a token, by httpx or without it. May be shared between threads."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._known_url: str | None = None
+
+    def at_hand(self, url: str) -> str | None:
+        """The token to send to that place now; None where one has to be asked for. Raises `UsageError` for a place that
+        is not its own."""
+        if url != self._known_url:
+            _check_origin(self._account, httpx.URL(url))
+            self._known_url = url
+        return self._value()
+
+    def refuse(self, token: str) -> bool:
+        """The service does not accept that token. Whether another one may be had."""
+        raise NotImplementedError
+
+    def _value(self) -> str | None:
+        raise NotImplementedError
+
+
+class ClientCredentials(Bearer):
     """Authenticates requests with an access token of the account; asks for one where none is at hand, and once more
     after a 401. A second 401 is the caller's to tell.
 
@@ -31,6 +54,7 @@ class ClientCredentials(httpx.Auth):
     """
 
     def __init__(self, tokens: ServiceToken) -> None:
+        super().__init__(tokens.account)
         self._tokens = tokens
 
     @property
@@ -43,16 +67,26 @@ class ClientCredentials(httpx.Auth):
 
         Raises `UsageError` for a request to elsewhere, what `ServiceToken.form` and `ServiceToken.accept` raise.
         """
-        _check_origin(self._tokens.account, request)
-        token = self._tokens.held() or (yield from self._new(request, None))
+        _check_origin(self._account, request.url)
+        token = self._tokens.held() or (yield from self._new(request))
         response = yield _with(request, token.value)
         if response.status_code == _UNAUTHORIZED:
-            token = yield from self._new(request, token)
+            self._tokens.refuse(token.value)
+            token = yield from self._new(request)
             yield _with(request, token.value)
 
-    def _new(self, request: httpx.Request, refused: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
+    def refuse(self, token: str) -> bool:
+        """Another one is there or can be asked for."""
+        self._tokens.refuse(token)
+        return True
+
+    def _value(self) -> str | None:
+        token = self._tokens.held()
+        return token.value if token else None
+
+    def _new(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, Token]:
         with self._tokens.turn():
-            token = self._tokens.held(besides=refused)
+            token = self._tokens.held()
             if token is not None:
                 return token
             response = yield _token_request(self._tokens.account, self._tokens.form(), request)
@@ -62,11 +96,11 @@ class ClientCredentials(httpx.Auth):
         return f"<access token of {self.source}>"
 
 
-class ReadyToken(httpx.Auth):
+class ReadyToken(Bearer):
     """Authenticates requests with a token that somebody else got, as it is."""
 
     def __init__(self, account: Account, token: Secret) -> None:
-        self._account = account
+        super().__init__(account)
         self._token = token
 
     @property
@@ -76,8 +110,15 @@ class ReadyToken(httpx.Auth):
 
     def sync_auth_flow(self, request: httpx.Request) -> Flow:
         """What httpx asks: the one request. Raises `UsageError` for a request to elsewhere."""
-        _check_origin(self._account, request)
+        _check_origin(self._account, request.url)
         yield _with(request, self._token.reveal())
+
+    def refuse(self, token: str) -> bool:
+        """There is this one only: somebody else got it."""
+        return token != self._value()
+
+    def _value(self) -> str:
+        return self._token.reveal()
 
     def __repr__(self) -> str:
         return f"<token from {self.source}>"
@@ -106,8 +147,8 @@ def _body(response: httpx.Response) -> bytes:
         ) from None
 
 
-def _check_origin(account: Account, request: httpx.Request) -> None:
-    own, other = httpx.URL(account.url), request.url
+def _check_origin(account: Account, other: httpx.URL) -> None:
+    own = httpx.URL(account.url)
     if (own.scheme, own.host, _port(own)) != (other.scheme, other.host, _port(other)):
         _refuse(own, other)
 

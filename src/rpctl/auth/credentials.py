@@ -6,6 +6,7 @@ and secret. Storefront requests take the customer's token and never another one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +39,8 @@ class Folders(NamedTuple):
 
 
 class Credentials:
-    """Who the program is to one service. Nothing is opened or loaded before something is asked for.
+    """Who the program is to one service, for all its threads. Nothing is opened or loaded before something is asked
+    for.
 
     ``clock`` tells milliseconds since 1970.
     """
@@ -51,6 +53,7 @@ class Credentials:
         self._folders = folders
         self._clock = clock
         self._made: dict[tuple[str, ...], httpx.Auth] = {}
+        self._making = threading.Lock()
 
     def service(self, scopes: Sequence[str]) -> httpx.Auth:
         """Authenticates requests to the service; the same object for the same scopes.
@@ -59,14 +62,15 @@ class Credentials:
         may come from the request as well.
         """
         wanted = tuple(sorted(set(scopes)))
-        if wanted not in self._made:
-            from rpctl.auth.client_credentials import ClientCredentials, ReadyToken
+        with self._making:
+            if wanted not in self._made:
+                from rpctl.auth.client_credentials import ClientCredentials, ReadyToken
 
-            ready = self.ready_token()
-            self._made[wanted] = (
-                ReadyToken(self.account, ready) if ready else ClientCredentials(self.service_token(wanted))
-            )
-        return self._made[wanted]
+                ready = self.ready_token()
+                self._made[wanted] = (
+                    ReadyToken(self.account, ready) if ready else ClientCredentials(self.service_token(wanted))
+                )
+            return self._made[wanted]
 
     def customer(self) -> httpx.Auth:
         """Authenticates storefront requests. Raises `CredentialsMissing`, `InvalidConfig`."""

@@ -84,21 +84,29 @@ class ServiceToken:
         self._secret = secret
         self._clock = clock
         self._held: Token | None = None
+        self._refused: frozenset[str] = frozenset()
         self._turn = threading.Lock()
         self._asked_at = 0
         self._source = "the cache"
 
-    def held(self, besides: Token | None = None) -> Token | None:
-        """A token that can be used now, other than the one that was refused; ``None`` where one has to be asked for."""
+    def held(self) -> Token | None:
+        """A token that can be used now, none that was refused; ``None`` where one has to be asked for."""
         now = self._clock()
+        held = self._held
+        if self._is_usable(held, now):
+            return held
+        kept = self._cache.read(self.scopes)
+        if not self._is_usable(kept, now):
+            return None  # and what another thread may hold by now stays
+        self._held = kept
+        return kept
 
-        def usable(token: Token | None) -> bool:
-            return token is not None and token.is_good(now) and (besides is None or token.value != besides.value)
+    def refuse(self, value: str) -> None:
+        """The service does not accept that token: it is not held any more."""
+        self._refused |= {value}
 
-        if not usable(self._held):
-            kept = self._cache.read(self.scopes)
-            self._held = kept if usable(kept) else None
-        return self._held
+    def _is_usable(self, token: Token | None, now: int) -> bool:
+        return token is not None and token.is_good(now) and token.value not in self._refused
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -118,6 +126,7 @@ class ServiceToken:
         token = read_token_answer(
             status, body, account=self.account, source=self._source, now=self._asked_at, scopes=self.scopes
         )
+        self._refused -= {token.value}  # who gives out the same one again means it
         self._held = token
         self._cache.write(token)
         return token

@@ -15,7 +15,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, Final, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from rpctl.backends.port import Unsettled
@@ -32,7 +33,15 @@ from rpctl.errors import (
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its command line loads click and rich
 import httpx  # noqa: E402
 
-from rpctl.backends.unanswered import NOT_UNPACKED, PROXY_HINT, Lost, sentence, told_of  # noqa: E402
+from rpctl.auth.client_credentials import Bearer  # noqa: E402
+from rpctl.backends.unanswered import NOT_UNPACKED, PROXY_HINT, Lost, in_httpx_words, sentence, told_of  # noqa: E402
+from rpctl.backends.watch import Watch  # noqa: E402
+
+if TYPE_CHECKING:
+    import ssl
+
+    from rpctl.backends.connection import Received
+    from rpctl.backends.direct import Direct
 
 LEAVING: Final = "rpctl.leaving"
 """The extension of a request that is told when it leaves; requests for tokens on its way do not carry it on."""
@@ -41,7 +50,9 @@ _CONNECT_S: Final = 10.0
 _MAX_TRIES: Final = 8
 _MAX_CONNECTIONS: Final = 4  # who is not there is told soon
 _SHORT_BYTES: Final = 1024 * 1024
+_PIECE_BYTES: Final = 16 * 1024  # unpacked it may be a thousand times as long
 _SOON_S: Final = 1.0
+_LEAST_S: Final = 0.05
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 8.0
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
@@ -71,9 +82,49 @@ class Waiting(NamedTuple):
     jitter: Callable[[], float] = random.random
 
 
+class _Asked(NamedTuple):
+    """A request as `Http.request` was asked for it; ``told``: as ``GET /path``."""
+
+    method: str
+    path: str
+    told: str
+    auth: httpx.Auth | None
+    params: Mapping[str, str] | None
+    form: Mapping[str, str] | None
+    content: bytes | None
+    headers: Mapping[str, str] | None
+    leaving: Callable[[], None] | None
+    limit: int
+    safe: bool
+
+
+class Shared:
+    """What the clients of one service have in common: the watch over their requests, and whom they trust."""
+
+    def __init__(self) -> None:
+        self.watch = Watch()
+        self._loading = threading.Lock()
+        self._trust: ssl.SSLContext | None = None
+
+    def trust(self, base_url: str) -> ssl.SSLContext:
+        """The certificates that are trusted; loaded once, which takes long. Raises `InvalidConfig` where the
+        environment names some that cannot be used."""
+        with self._loading:
+            if self._trust is None:
+                is_plain = base_url.startswith("http://")  # which needs no certificates
+                try:
+                    self._trust = _nothing_trusted() if is_plain else httpx.create_ssl_context()
+                except OSError as error:
+                    raise InvalidConfig(
+                        f"The certificates that the environment names cannot be used: {error.strerror or error}.",
+                        "Check SSL_CERT_FILE and SSL_CERT_DIR.",
+                    ) from error
+            return self._trust
+
+
 class Http:
-    """The client of one service at ``base_url``. ``headers`` go with every request; ``trace`` is told each request
-    and answer in a line, without secrets. Nothing is opened before the first request."""
+    """The client of one service at ``base_url``, for one thread. ``headers`` go with every request; ``trace`` is told
+    each request and answer in a line, without secrets. Nothing is opened before the first request."""
 
     def __init__(
         self,
@@ -81,8 +132,11 @@ class Http:
         headers: Mapping[str, str],
         waiting: Waiting | None = None,
         trace: Callable[[str], None] | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self.base_url = base_url
+        self._is_twin = shared is not None
+        self._shared = shared or Shared()
         self._headers = dict(headers)
         self._waiting = waiting or Waiting()
         self._trace = trace
@@ -90,6 +144,12 @@ class Http:
         self._socket: socket.socket | None = None
         self._left_s = 0.0
         self._asked_for: tuple[str, int] | None = None  # whom the last connection was to: a proxy, maybe
+        self._token_pause_s: float | None = None  # what the last answer to a request for a token asked for
+
+    def twin(self) -> Http:
+        """Another client of the same service, for another thread, that sends by the thousand: what takes long to load
+        is loaded once for all of them, and what is plain goes the short way (`rpctl.backends.direct`)."""
+        return Http(self.base_url, self._headers, self._waiting, self._trace, self._shared)
 
     # -- requests --------------------------------------------------------------------------------------
 
@@ -125,16 +185,11 @@ class Http:
             content = json_module.dumps(json, ensure_ascii=False, allow_nan=False).encode()
             headers = {"Content-Type": "application/json", **(headers or {})}
         told = f"{method} {path.partition('?')[0]}"
+        asked = _Asked(method, path, told, auth, params, form, content, headers, leaving, limit, safe)
 
         def once(left_s: float) -> Answer:
-            request = self._build(method, path, left_s, params=params, data=form, content=content, headers=headers)
-            request.extensions[LEAVING] = leaving
-            with self._answering(request, auth, left_s) as (response, _):
-                try:
-                    body = _read(response, limit, told)
-                except AnswerInvalid as error:
-                    raise error if safe else Unsettled(error.message, answered=False) from None
-                return Answer(response.status_code, response.headers, body, told)
+            ends_s = time.monotonic() + left_s
+            return self._directly(asked, ends_s) or self._by_httpx(asked, max(ends_s - time.monotonic(), _LEAST_S))
 
         return self._patiently(once, told, safe=safe, once_only=once_only, patient=patient)
 
@@ -149,10 +204,10 @@ class Http:
         def once(left_s: float) -> Answer:
             request = self._build("GET", path, left_s)
             with ExitStack() as stack:
-                response, watch = stack.enter_context(self._answering(request, auth, left_s))
+                response, watched = stack.enter_context(self._answering(request, auth, left_s))
                 body = b""
                 if response.status_code == httpx.codes.OK:
-                    watch.cancel()  # a long list may take long, as long as it comes
+                    self._shared.watch.end(watched)  # a long list may take long, as long as it comes
                     opened.append((stack.pop_all(), response))
                 else:
                     body = _read(response, MAX_ANSWER_BYTES, told)
@@ -171,6 +226,9 @@ class Http:
         if self._opened is not None:
             self._opened.close()
             self._opened = None
+        if "_direct" in self.__dict__:  # made by now
+            self._direct.close()
+        self._shared.watch.rest()
 
     # -- once ------------------------------------------------------------------------------------------
 
@@ -178,23 +236,17 @@ class Http:
     def _client(self) -> httpx.Client:
         if self._opened is None:
             host = urlsplit(self.base_url).hostname or ""
-            # What is sent in plain needs no certificates, which take long to load.
-            verify = _nothing_trusted() if self.base_url.startswith("http://") else True
             hooks: dict[str, list[Callable[..., Any]]] = {
                 "request": [self._leaves],
                 "response": [_refuse_layers, _shorten_refusals, self._tell_response],
             }
             try:
                 host.encode("idna")
+                verify = self._shared.trust(self.base_url)
                 transport = httpx.HTTPTransport(verify=verify) if _is_this_machine(host) else None  # without proxies
                 self._opened = httpx.Client(
                     headers=self._headers, transport=transport, verify=verify, event_hooks=hooks
                 )
-            except OSError as error:
-                raise InvalidConfig(
-                    f"The certificates that the environment names cannot be used: {error.strerror or error}.",
-                    "Check SSL_CERT_FILE and SSL_CERT_DIR.",
-                ) from error
             except UnicodeError:
                 raise InvalidConfig(f"{host} is no name that a host can have.", "Check the url.") from None
             except ImportError:
@@ -202,6 +254,17 @@ class Http:
             except (ValueError, httpx.InvalidURL):  # whose text may hold the proxy's password
                 raise InvalidConfig("The proxy that the environment names is no http:// URL.", PROXY_HINT) from None
         return self._opened
+
+    def _by_httpx(self, asked: _Asked, left_s: float) -> Answer:
+        method, path, told, auth, params, form, content, headers, leaving, limit, safe = asked
+        request = self._build(method, path, left_s, params=params, data=form, content=content, headers=headers)
+        request.extensions[LEAVING] = leaving
+        with self._answering(request, auth, left_s) as (response, _):
+            try:
+                body = _read(response, limit, told)
+            except AnswerInvalid as error:
+                raise _of_no_use(error, safe=safe) from None
+            return Answer(response.status_code, response.headers, body, told)
 
     def _build(self, method: str, path: str, left_s: float, **parts: Any) -> httpx.Request:
         timeout = httpx.Timeout(left_s, connect=min(_CONNECT_S, left_s))
@@ -235,23 +298,21 @@ class Http:
     @contextmanager
     def _answering(
         self, request: httpx.Request, auth: httpx.Auth | None, left_s: float
-    ) -> Iterator[tuple[httpx.Response, threading.Timer]]:
+    ) -> Iterator[tuple[httpx.Response, object]]:
         """The answer's beginning, and the watch over it; at the end of the context it is closed. Each read has its
         time-out, and a watch ends what drips on for longer than the whole may take."""
         late = threading.Event()
-        watch = threading.Timer(left_s, self._cut, (late,))
-        watch.daemon = True
-        watch.start()
+        watched = self._shared.watch.begin(left_s, lambda: self._cut(late))
         response = None
         try:
             response = self._client.send(request, auth=auth, stream=True)
-            yield response, watch
+            yield response, watched
         except httpx.HTTPError as error:
             own = getattr(error, "_request", None) in (request, None)
             since_s = time.monotonic() - self._left_s
             raise Lost(error, self._asked_for, since_s, is_late=late.is_set(), is_own=own) from error
         finally:
-            watch.cancel()
+            self._shared.watch.end(watched)
             if response is not None:
                 with suppress(httpx.HTTPError, OSError):
                     response.close()
@@ -273,10 +334,95 @@ class Http:
         request = response.request
         took_ms = (time.monotonic() - request.extensions["started_s"]) * 1000
         self._tell(f"< {response.status_code} {request.method} {request.url.path} ({took_ms:.0f} ms)")
+        if LEAVING not in request.extensions:
+            self._token_pause_s = _asked_pause_s(response.headers)
 
     def _tell(self, line: str) -> None:
         if self._trace is not None:
             self._trace(line)
+
+    # -- directly --------------------------------------------------------------------------------------
+
+    @cached_property
+    def _direct(self) -> Direct:
+        from rpctl.backends.direct import Direct
+
+        host = urlsplit(self.base_url).hostname or ""
+        return Direct(
+            self.base_url, self._headers, lambda: self._shared.trust(self.base_url), is_near=_is_this_machine(host)
+        )
+
+    def _directly(self, asked: _Asked, ends_s: float) -> Answer | None:
+        """The answer to a request that can go the short way; None: it has not left, or was refused for its token, of
+        which another may be had, and httpx is to send it."""
+        if not self._is_twin or asked.form is not None or not self._direct.is_plain:
+            return None
+        auth = asked.auth if isinstance(asked.auth, Bearer) else None
+        token = auth.at_hand(self.base_url) if auth else None
+        if token is None and asked.auth is not None:
+            return None
+        request = self._direct.request(
+            asked.method, asked.path, params=asked.params, headers=asked.headers, token=token, content=asked.content
+        )
+        if request is None:
+            return None
+        received = self._exchanged(request, asked, ends_s)
+        if received.status == httpx.codes.UNAUTHORIZED and auth and auth.refuse(token or ""):
+            return None
+        return Answer(received.status, received.fields, self._unpacked(received, asked), asked.told)
+
+    def _exchanged(self, request: bytes, asked: _Asked, ends_s: float) -> Received:
+        from rpctl.backends.connection import NoAnswer, TooLong
+
+        self._left_s = started_s = time.monotonic()
+        if asked.leaving:
+            asked.leaving()
+        self._tell_sent(request)
+        connection = self._direct.connection
+        try:
+            if not connection.is_open():
+                connection.open(min(started_s + _CONNECT_S, ends_s))
+        except OSError as error:
+            raise self._lost(error, ends_s, is_sent=False) from error
+        self._connected({LEAVING: asked.leaving})
+        try:
+            received = connection.ask(request, ends_s, asked.limit)
+        except TooLong as error:
+            raise _of_no_use(_too_long(asked.told, asked.limit, error.status), safe=asked.safe) from None
+        except (OSError, NoAnswer) as error:
+            raise self._lost(error, ends_s, is_sent=True) from error
+        took_ms = (time.monotonic() - started_s) * 1000
+        self._tell(f"< {received.status} {asked.told} ({took_ms:.0f} ms)")
+        return received
+
+    def _lost(self, error: Exception, ends_s: float, *, is_sent: bool) -> Lost:
+        since_s, is_late = time.monotonic() - self._left_s, time.monotonic() >= ends_s
+        return Lost(in_httpx_words(error, is_sent=is_sent), None, since_s, is_late=is_late, is_own=True)
+
+    def _unpacked(self, received: Received, asked: _Asked) -> bytes:
+        """The body of an answer, which may be packed although nobody asked for that."""
+        if "Content-Encoding" not in received.fields:
+            return received.body
+        body = received.body
+        response = httpx.Response(
+            received.status,
+            headers=dict(received.fields),
+            content=(body[at : at + _PIECE_BYTES] for at in range(0, len(body), _PIECE_BYTES)),
+            request=httpx.Request(asked.method, self.base_url),
+        )
+        try:
+            _refuse_layers(response)
+            return _read(response, asked.limit, asked.told)
+        except AnswerInvalid as error:
+            raise _of_no_use(error, safe=asked.safe) from None
+        except httpx.DecodingError as error:
+            since_s = time.monotonic() - self._left_s
+            raise Lost(error, None, since_s, is_late=False, is_own=True) from error
+
+    def _tell_sent(self, request: bytes) -> None:
+        if self._trace is not None:
+            method, target, _ = request.decode("latin-1").split(" ", 2)
+            self._trace(f"> {method} {urlsplit(self.base_url)._replace(path='').geturl()}{target}")
 
     # -- again -----------------------------------------------------------------------------------------
 
@@ -296,7 +442,7 @@ class Http:
             answer: Answer | None = None
             error: RpctlError | Unsettled | None = None
             try:
-                answer = once(max(ends_s - time.monotonic(), 0.05))
+                answer = once(max(ends_s - time.monotonic(), _LEAST_S))
                 again = not once_only and (
                     (patient and answer.status == 429) or (safe and answer.status in (500, 502, 503, 504))
                 )
@@ -304,8 +450,10 @@ class Http:
                 error = told_of(lost, told, self.base_url, safe=safe)
                 again = isinstance(error, ServiceUnreachable | ServiceUnavailable)
             except (ServiceUnavailable, RateLimited) as no_token:  # the request itself never left
+                if isinstance(no_token, RateLimited):
+                    no_token.retry_after_s = self._token_pause_s
                 error, again = no_token, patient or isinstance(no_token, ServiceUnavailable)
-            pause_s = self._pause_s(tries, answer)
+            pause_s = self._pause_s(tries, answer) if again else 0.0
             most = _MAX_CONNECTIONS if isinstance(error, ServiceUnreachable) else _MAX_TRIES
             if not again or tries == most or time.monotonic() + pause_s > ends_s:
                 if error is not None:
@@ -364,10 +512,17 @@ def _read(response: httpx.Response, limit: int, told: str) -> bytes:
         pieces.append(piece)
         length += len(piece)
         if length > limit:
-            raise AnswerInvalid(f"The answer to {told} is longer than {limit // 1024 // 1024} MiB.").of_request(
-                told, response.status_code
-            )
+            raise _too_long(told, limit, response.status_code)
     return b"".join(pieces)
+
+
+def _too_long(told: str, limit: int, status: int) -> AnswerInvalid:
+    return AnswerInvalid(f"The answer to {told} is longer than {limit // 1024 // 1024} MiB.").of_request(told, status)
+
+
+def _of_no_use(error: AnswerInvalid, *, safe: bool) -> AnswerInvalid | Unsettled:
+    """An answer that was given up: of a change it says nothing."""
+    return error if safe else Unsettled(error.message, answered=False)
 
 
 class _Short(httpx.SyncByteStream):

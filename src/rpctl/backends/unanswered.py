@@ -47,6 +47,20 @@ _NEVER_SENT: Final = (
 )
 
 
+def in_httpx_words(error: Exception, *, is_sent: bool) -> httpx.HTTPError:
+    """What went wrong on a connection of our own, as httpx would say it; ``is_sent``: not while it was made."""
+    kind: type[httpx.HTTPError]
+    if isinstance(error, TimeoutError):
+        kind = httpx.ReadTimeout if is_sent else httpx.ConnectTimeout
+    elif isinstance(error, OSError):
+        kind = httpx.ReadError if is_sent else httpx.ConnectError
+    else:
+        kind = httpx.RemoteProtocolError
+    told = kind(str(error))
+    told.__cause__ = error
+    return told
+
+
 def told_of(lost: Lost, told: str, base_url: str, *, safe: bool) -> RpctlError | Unsettled:
     """What became of a request without an answer, in our own words."""
     host = urlsplit(base_url).netloc

@@ -127,6 +127,36 @@ def test_a_refused_token_is_replaced_once(make: Make, service: Service) -> None:
     assert get(make()) == 200  # the new one was kept
 
 
+def test_a_refused_token_is_used_by_no_thread_that_comes_later(make: Make, service: Service) -> None:
+    credentials = make(RPCTL_CLIENT_SECRET=SECRET)
+    get(credentials)
+    auth = credentials.service([VIEW])
+    assert auth.at_hand(service.url) == "token-1"
+
+    assert auth.refuse("token-1")
+
+    assert auth.at_hand(service.url) is None
+    get(credentials)
+    assert (auth.at_hand(service.url), auth.refuse("token-1"), auth.at_hand(service.url)) == (
+        "token-2",
+        True,
+        "token-2",
+    )
+
+
+def test_a_token_that_is_given_out_again_is_used_again(make: Make, service: Service) -> None:
+    credentials = make(RPCTL_CLIENT_SECRET=SECRET)
+    service.answers = [(200, b'{"access_token": "same"}')] * 2
+    get(credentials)
+    service.refused = {"same"}
+    assert get(credentials) == 401
+    service.refused = set()
+
+    assert [get(credentials) for _ in range(3)] == [200] * 3
+
+    assert len(service.forms) == 2
+
+
 def test_a_second_refusal_is_the_answer(make: Make, service: Service) -> None:
     service.refused = {"token-1", "token-2"}
 
@@ -282,8 +312,8 @@ def test_credentials_go_to_their_own_service_only(make: Make, service: Service, 
 def test_a_default_port_is_the_same_as_none() -> None:
     from rpctl.auth.client_credentials import _check_origin
 
-    _check_origin(Account("https://api.emporix.io:443", "acme", None), httpx.Request("GET", "https://API.emporix.io/x"))
-    _check_origin(Account("https://api.emporix.io", "acme", None), httpx.Request("GET", "https://api.emporix.io:443/x"))
+    _check_origin(Account("https://api.emporix.io:443", "acme", None), httpx.URL("https://API.emporix.io/x"))
+    _check_origin(Account("https://api.emporix.io", "acme", None), httpx.URL("https://api.emporix.io:443/x"))
 
 
 # -- the cache --------------------------------------------------------------------------------------------

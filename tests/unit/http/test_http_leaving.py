@@ -122,6 +122,26 @@ def test_a_connection_that_takes_long_makes_it_leave_later(
     assert lost.value.since_s < 2.0 - 1.1
 
 
+def test_a_handshake_that_takes_long_makes_it_leave_later(
+    client: Make, serve: Make, certificate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
+    server = serve(silent, tls=certificate.context)
+
+    def slow(talk: Talk) -> None:
+        time.sleep(1.2)
+        talk.tunnel(server.port)
+
+    url = serve(slow).url.replace("http:", "https:")
+    there: list[int] = []
+    with pytest.raises(Unsettled) as lost:
+        client(url, whole_s=2.0).http.request(
+            "POST", "/points", safe=False, leaving=lambda: there.append(len(server.got))
+        )
+    assert there == [0, 0]
+    assert lost.value.since_s < 2.0 - 1.1
+
+
 def test_a_slow_token_is_no_time_that_the_change_is_under_way(client: Make, serve: Make) -> None:
     def behave(talk: Talk) -> None:
         while got := talk.request():

@@ -62,6 +62,7 @@ def test_over_tls_too(client: Make, serve: Make, certificate: Any, monkeypatch: 
     assert time.monotonic() - started_s < 4
 
 
+@pytest.mark.parametrize("client", ["by httpx"], indirect=True)  # which says what it would do
 @pytest.mark.parametrize(("whole_s", "connect_s"), [(600.0, 10.0), (2.0, 2.0)])
 def test_an_answer_may_take_all_the_time_that_was_allowed_and_a_connection_less(
     client: Make, whole_s: float, connect_s: float

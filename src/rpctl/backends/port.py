@@ -130,6 +130,9 @@ class Batch(list["Change"]):
 class Applies(Protocol):
     """Where the changes of an import go: a ledger itself, or what delivers to a service."""
 
+    capabilities: frozenset[str]
+    """See `Backend`."""
+
     is_atomic: bool
     """Whether nothing is applied of what belongs together where some of it is refused. Where not, `apply` and
     `apply_batches` with ``all_or_nothing`` end soon after a refusal, and what was applied before it stays."""

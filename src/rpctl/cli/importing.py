@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rpctl.config.paths import state_dir
-from rpctl.errors import InvalidConfig, InvalidFile, ReadOnlyProfile, UsageError
+from rpctl.domain.values import parse_count, parse_decimal
+from rpctl.errors import (
+    InvalidConfig,
+    InvalidFile,
+    InvalidValue,
+    ReadOnlyProfile,
+    UnsupportedOperation,
+    UsageError,
+)
 from rpctl.importing.options import ImportOptions, Listener
 from rpctl.importing.report import Report, name_as_text
 from rpctl.importing.run import import_file, resume_run
@@ -20,6 +28,9 @@ if TYPE_CHECKING:
     from rpctl.cli.services import Session
 
 STDIN: Final = "-"
+DEFAULT_CONCURRENCY: Final = 8
+_MOST_AT_ONCE: Final = 128
+_MOST_A_SECOND: Final = 1_000_000
 REPORT_FIELDS: Final = (
     "run", "file", "dryRun", "rows", "applied", "alreadyApplied", "skipped", "expiredOnArrival", "refused",
     "unknown", "waiting", "pointsAdded", "pointsRedeemed", "durationS", "rowsPerS", "rejectsFile",
@@ -49,6 +60,8 @@ class Wanted:
     key_from: str | None
     wait: bool
     site_code: str
+    concurrency: int | None
+    rate: float | None
 
 
 def run_import(session: Session, file: str, wanted: Wanted) -> View:
@@ -72,6 +85,8 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
         key_from=_names(wanted.key_from),
         wait=wanted.wait,
         spool=spool_folder(session),
+        concurrency=wanted.concurrency or DEFAULT_CONCURRENCY,
+        rate=wanted.rate,
     )
     if session.settings.read_only and not wanted.dry_run:
         raise ReadOnlyProfile(f"{session.whose} is read-only.", "With --dry-run nothing is changed.")
@@ -79,13 +94,14 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
     if file == STDIN and stdin is None:
         raise InvalidFile("Standard input is closed.", "Name a CSV file, or pipe one in.")
     session.check_fields(REPORT_FIELDS)
-    backend = session.ledger
+    if wanted.concurrency is not None or wanted.rate is not None:
+        check_has_speed(session)
     report = import_file(
         stdin.buffer if file == STDIN and stdin is not None else Path(file),
         "standard input" if file == STDIN else name_as_text(file),
         options,
-        backend,
-        backend,
+        session.applying(options),
+        session.runs,
         session.clock,
         lambda: session.random_bytes(6).hex(),
         listener_of(session, again=wanted.again),
@@ -95,12 +111,43 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
 
 def resume_import(session: Session, run: str, changed: Mapping[str, Any]) -> View:
     """Goes on with a run; ``changed``: options that are to be others now. Answers as the import does."""
-    backend = session.writing_ledger(REPORT_FIELDS)
-    report = resume_run(run, changed, backend, backend, session.clock, listener_of(session, again=True))
+    session.check_writable(REPORT_FIELDS)
+    if {"concurrency", "rate"} & changed.keys():
+        check_has_speed(session)
+    report = resume_run(run, changed, session.applying, session.runs, session.clock, listener_of(session, again=True))
     if report is None:
         session.terminal.note("this run has finished; nothing is left")
-        return record(backend.kept_run(run).report)
+        return record(session.runs.kept_run(run).report)
     return shown(session, report)
+
+
+def check_has_speed(session: Session) -> None:
+    """That there is something to be slow or fast for. Raises `UnsupportedOperation`."""
+    if not session.settings.is_online:
+        raise UnsupportedOperation(
+            f"--concurrency and --rate are about requests to a service, and {session.whose} works on a local ledger.",
+            "Leave them out.",
+        )
+
+
+def parse_concurrency(text: str | None) -> int | None:
+    """Requests at a time, 1 to 128. Raises `InvalidValue`."""
+    if text is None:
+        return None
+    concurrency = parse_count(text, "requests at a time")
+    if concurrency > _MOST_AT_ONCE:
+        raise InvalidValue(f"{concurrency} requests at a time are too many.", f"At most {_MOST_AT_ONCE}.")
+    return concurrency
+
+
+def parse_rate(text: str | None) -> float | None:
+    """Requests a second, as ``50`` or ``50/s``. Raises `InvalidValue`."""
+    if text is None:
+        return None
+    rate = parse_decimal(text.strip().removesuffix("/s"), "rate")
+    if not 0 < rate <= _MOST_A_SECOND:
+        raise InvalidValue(f"{text!r} is no rate.", "Write it as requests a second: 50/s or 0.5/s.")
+    return float(rate)
 
 
 def spool_folder(session: Session) -> Path | None:

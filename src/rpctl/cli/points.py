@@ -305,6 +305,12 @@ def import_(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait where another process is importing the same file.")
     ] = False,
+    concurrency: Annotated[
+        str | None, typer.Option(metavar="N", help="Requests at a time to a service, 1 to 128; by default 8.")
+    ] = None,
+    rate: Annotated[
+        str | None, typer.Option(metavar="N/S", help="Requests a second at most; by default what the service takes.")
+    ] = None,
     site: Site = None,
 ) -> View:
     """Import point changes from a CSV file, every row once.
@@ -327,7 +333,7 @@ def import_(
     With --strict a file of up to 10,000 rows is applied whole or not at all; a longer one stops where a row is
     refused because others changed the ledger since the rehearsal, and says how many rows are in.
     """
-    from rpctl.cli.importing import Wanted, run_import
+    from rpctl.cli.importing import Wanted, parse_concurrency, parse_rate, run_import
 
     if no_header_row != (columns is not None):
         raise UsageError("--no-header-row and --columns go together.", "--no-header-row --columns customer_id,points")
@@ -349,5 +355,7 @@ def import_(
         key_from=key_from,
         wait=wait,
         site_code=parse_id(session.settings.site if site is None else site, "site code"),
+        concurrency=parse_concurrency(concurrency),
+        rate=parse_rate(rate),
     )
     return run_import(session, file, wanted)

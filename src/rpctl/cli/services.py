@@ -28,13 +28,16 @@ if TYPE_CHECKING:
     from rpctl.backends.emporix.backend import EmporixBackend
     from rpctl.backends.http import Http
     from rpctl.backends.ledger.backend import LedgerBackend, Setting
-    from rpctl.backends.port import Backend, Writes
+    from rpctl.backends.port import Applies, Backend, Writes
     from rpctl.config.settings import Settings
+    from rpctl.delivery.bulk import Bulk
     from rpctl.delivery.deliver import Deliverer
     from rpctl.delivery.journal import Journal
+    from rpctl.delivery.runs import JournalRuns
     from rpctl.delivery.surroundings import Surroundings
     from rpctl.domain.changes import Change
     from rpctl.domain.values import Instant
+    from rpctl.importing.options import ImportOptions
     from rpctl.render.views import View
 
 
@@ -78,6 +81,7 @@ class Session:
         self._who = who or _os_user
         self._backend: LedgerBackend | EmporixBackend | None = None
         self._journal: Journal | None = None
+        self._bulk: Bulk | None = None
 
     def take(self, flag: str, value: Any) -> None:
         """One common option as typed."""
@@ -142,6 +146,19 @@ class Session:
                 "--offline works on the profile's own ledger; another profile or --offline --ledger FILE on another.",
             )
         return backend
+
+    @property
+    def runs(self) -> LedgerBackend | JournalRuns:
+        """Where import runs are recorded: the ledger, or what was sent to the profile's service, which is not asked.
+        Raises `UsageError`, `InvalidConfig`."""
+        self.settings.check_world()
+        if not self.settings.is_online:
+            return self.ledger
+        from rpctl.backends.port import target_of
+        from rpctl.delivery.runs import JournalRuns
+
+        service = self.settings.online()
+        return JournalRuns(self.journal(target_of(service.url, service.tenant)))
 
     def _opened(self) -> LedgerBackend | EmporixBackend:
         if self._backend is None:
@@ -290,6 +307,8 @@ class Session:
 
     def close(self) -> None:
         """Lets go of what is open."""
+        if self._bulk:
+            self._bulk.close()
         if self._backend:
             self._backend.close()
         if "http" in self.__dict__:  # made by now
@@ -321,6 +340,21 @@ class Session:
 
         service = self._service
         return Deliverer(service, self.journal(service.target), self.surroundings)
+
+    def applying(self, options: ImportOptions) -> Applies:
+        """Where the changes of an import go."""
+        if not self.settings.is_online:
+            return self.ledger
+        return self.bulk(options.concurrency, options.rate)
+
+    def bulk(self, concurrency: int, rate: float | None) -> Bulk:
+        """Who sends many changes to the profile's service."""
+        from rpctl.delivery.bulk import Bulk, Speed
+
+        service = self._service
+        speed = Speed(concurrency, rate, self.settings.timeout_s)
+        self._bulk = Bulk(service, self.journal(service.target), self.surroundings, service.twin, speed)
+        return self._bulk
 
     # -- consent ---------------------------------------------------------------------------------------
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 from rpctl.backends.port import Unsettled
 from rpctl.delivery import reconcile
 from rpctl.delivery.journal import Delivery, State
+from rpctl.delivery.prepare import settled_before
 from rpctl.delivery.reconcile import Verdict
+from rpctl.delivery.refusals import reason_of
 from rpctl.delivery.requests import (
     already_reversed,
     as_sent,
@@ -28,14 +30,10 @@ from rpctl.delivery.surroundings import MAX_SENDINGS
 from rpctl.domain.changes import AddPoints, Customers
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown
 from rpctl.errors import (
-    CustomerDeleted,
     CustomerNotFound,
-    InsufficientPoints,
     JournalUnusable,
     NotLoggedIn,
     OutcomeUnknown,
-    ProgramDisabled,
-    RequestRefused,
     RpctlError,
     ServiceUnavailable,
     Temporary,
@@ -43,7 +41,7 @@ from rpctl.errors import (
 from rpctl.errors import Refused as RefusedError
 
 if TYPE_CHECKING:
-    from rpctl.backends.port import Sending, Service
+    from rpctl.backends.port import Service
     from rpctl.delivery.journal import Journal
     from rpctl.delivery.surroundings import Surroundings
     from rpctl.domain.changes import Change
@@ -75,14 +73,11 @@ class Deliverer:
         key, asked = change.key, fingerprint(change)
         with self._journal.claim(key):
             known = self._journal.find(key)
-            if known is not None and known.state not in (State.REFUSED, State.PLANNED):
-                if known.fingerprint != asked:
-                    return Refused(key_reused(key))
-                if known.is_forgotten:
-                    return Refused(CustomerDeleted("The key belongs to a change of a customer who was deleted since."))
-                if known.state is State.APPLIED:
-                    return self._already(known)
-                return self._go_on(known)
+            if known is not None and not known.is_free:
+                settled = settled_before(known, asked)
+                if isinstance(settled, Refused):
+                    return settled
+                return self._already(known) if settled else self._go_on(known)
             try:
                 return self._first(change, asked, key_given=key_given)
             except (RefusedError, CustomerNotFound) as error:
@@ -241,7 +236,7 @@ class Deliverer:
             if found.verdict is Verdict.UNKNOWN:
                 return self._unknown(delivery)
         self._record(delivery, State.REFUSED)
-        return Refused(self._reason(error, delivery.sending))
+        return Refused(reason_of(self._service, error, delivery.sending))
 
     def _after_success(self, delivery: Delivery, known: Mapping[str, int], *, is_new: bool) -> Outcome:
         """Reads back what the service made of it, where that is wanted or tells which markers survive."""
@@ -342,33 +337,3 @@ class Deliverer:
             return self._service.summary(customer_id)
         except CustomerNotFound:
             return None
-
-    def _reason(self, error: RpctlError, sending: Sending) -> RpctlError:
-        """The refusal in the ledger's words, where the service's own say only that it refuses."""
-        if not isinstance(error, RequestRefused) or error.http_status != 400:
-            return error
-        told: RpctlError | None = None
-        try:
-            if sending.kind == "redeem":
-                told = self._why_not_redeemed(sending)
-            elif sending.site_code and not self._service.program(sending.site_code).enabled:
-                told = ProgramDisabled(f"The reward program of site {sending.site_code} is disabled.")
-        except RpctlError:
-            return error
-        if told is None:
-            return error
-        return told.of_request(error.request or "", error.http_status)
-
-    def _why_not_redeemed(self, sending: Sending) -> RpctlError | None:
-        try:
-            available = self._service.summary(sending.customer_id).active_points
-        except CustomerNotFound as error:
-            return error
-        if available >= sending.points:
-            return None
-        return InsufficientPoints(
-            f"Customer {sending.customer_id} has {available} points, fewer than the {sending.points} to redeem.",
-            customerId=sending.customer_id,
-            requested=sending.points,
-            available=available,
-        )

@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rpctl.backends.port import Sending
+from rpctl.domain.outcomes import Recorded
 from rpctl.errors import DeliveryUnderWay, JournalBusy, JournalUnusable, StorageFull
 from rpctl.locks import Held, Locks
 
@@ -109,6 +110,11 @@ class Delivery(NamedTuple):
     def is_forgotten(self) -> bool:
         """Whether the customer was deleted since."""
         return not self.sending.customer_id
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing of it counts, so that its key does not either."""
+        return self.state in (State.REFUSED, State.PLANNED)
 
     @property
     def is_open(self) -> bool:
@@ -370,3 +376,10 @@ def _unusable(path: Path, error: sqlite3.Error | OSError) -> JournalUnusable | J
         return StorageFull(f"The journal {path} cannot be written: the disk is full.")
     why = getattr(error, "strerror", None) or str(error)
     return JournalUnusable(f"The journal {path} cannot be used: {why}.", path=str(path))
+
+
+def recorded(row: Delivery) -> Recorded:
+    """What is recorded of a change that is in; its place is its line in the file."""
+    sending = row.sending
+    is_past = sending.valid_until is not None and sending.valid_until <= row.sent_at
+    return Recorded(row.line or 0, sending.points, row.run, is_past)

@@ -7,9 +7,10 @@ one that was sent.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from rpctl.backends.port import Sending
+from rpctl.delivery.refusals import program_disabled
 from rpctl.domain.changes import AddPoints, Change, Customers, RedeemPoints, Reverse
 from rpctl.domain.markers import marker_id, marker_token
 from rpctl.domain.points import AddedPoints, RedeemedPoints, description_of
@@ -20,21 +21,39 @@ from rpctl.errors import (
     KeyReused,
     NothingToReverse,
     NotReversible,
-    ProgramDisabled,
     UnsupportedOperation,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rpctl.backends.port import Service
     from rpctl.domain.points import Entry, Summary
+    from rpctl.domain.program import Program
     from rpctl.domain.values import Instant
+
+
+class Known(Protocol):
+    """What is to be known of a service."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """See `Backend`."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """See `Service`."""
+        ...
+
+    def program(self, site_code: str) -> Program:
+        """See `Backend`."""
+        ...
+
 
 _WITHOUT_REASON: Final = "Leave it out, or say it in --description, which the customer sees."
 
 
-def sending_of(change: Change, service: Service, now: Instant, summary: Callable[[], Summary]) -> Sending:
+def sending_of(change: Change, service: Known, now: Instant, summary: Callable[[], Summary]) -> Sending:
     """The change as it leaves; ``summary`` reads the customer's points where that is needed.
 
     Raises `UnsupportedOperation` for what the service cannot keep, `InvalidValue` for impossible dates,
@@ -50,14 +69,14 @@ def sending_of(change: Change, service: Service, now: Instant, summary: Callable
     return _reverse(change, service, now, summary())
 
 
-def _add(change: AddPoints, service: Service, now: Instant) -> Sending:
+def _add(change: AddPoints, service: Known, now: Instant) -> Sending:
     _not_later(change.created_at, now)
     points = change.points
     if points is None:
         assert change.order_value is not None
         program = service.program(change.site_code)
         if not program.enabled:
-            raise ProgramDisabled(f"The reward program of site {change.site_code} is disabled.")
+            raise program_disabled(change.site_code)
         points = program.points_for(change.order_value)
     start = now if change.created_at is None else change.created_at
     valid_until = None if change.valid_until is None else change.valid_until.resolve(start)
@@ -80,7 +99,7 @@ def _add(change: AddPoints, service: Service, now: Instant) -> Sending:
     )
 
 
-def _redeem(change: RedeemPoints, service: Service, now: Instant) -> Sending:
+def _redeem(change: RedeemPoints, service: Known, now: Instant) -> Sending:
     _not_later(change.created_at, now)
     if change.points is None:
         raise UnsupportedOperation(
@@ -97,7 +116,7 @@ def _redeem(change: RedeemPoints, service: Service, now: Instant) -> Sending:
     )
 
 
-def _reverse(change: Reverse, service: Service, now: Instant, summary: Summary) -> Sending:
+def _reverse(change: Reverse, service: Known, now: Instant, summary: Summary) -> Sending:
     entry = summary.find(change.entry_id)
     own = {one.id: _markers(service, reversal_of(one.id)) for one in summary.entries()}
     ids, tokens = {found[0] for found in own.values()}, {found[1] for found in own.values()}
@@ -154,7 +173,7 @@ def _give_back(
     )  # fmt: skip
 
 
-def _markers(service: Service, key: str) -> tuple[str, str]:
+def _markers(service: Known, key: str) -> tuple[str, str]:
     return marker_id(service.target, key), marker_token(service.target, key)
 
 
@@ -181,7 +200,7 @@ def as_sent(sending: Sending) -> Entry:
     )  # fmt: skip
 
 
-def probe_of(change: Change, service: Service) -> Sending | None:
+def probe_of(change: Change, service: Known) -> Sending | None:
     """What to look for of a change before anything is decided about it; 0 points: whatever an order value earned."""
     if isinstance(change, Reverse):
         return None  # known by what it reverses: `sending_of` looks for that

@@ -30,10 +30,10 @@ class Surroundings(NamedTuple):
     reads_back: bool = True
     ticks: Callable[[], tuple[str, int]] = lambda: ("", 0)
 
-    def stamp(self) -> tuple[Instant, str]:
-        """Now, by the clock and by what no clock changes."""
+    def stamp(self, ahead_ms: int = 0) -> tuple[Instant, str]:
+        """Now, by the clock and by what no clock changes; ``ahead_ms``: what is stamped leaves up to so much later."""
         since, ran_ms = self.ticks()
-        return self.clock(), f"{since} {ran_ms}" if since else ""
+        return self.clock() + ahead_ms, f"{since} {ran_ms + ahead_ms}" if since else ""
 
     def ago_s(self, at: Instant, ticks: str) -> float:
         """How long ago a stamp was made, rather too little than too much: clocks are set, and machines start anew."""

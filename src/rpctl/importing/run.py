@@ -70,6 +70,7 @@ def import_file(
     """
     listener = listener or Listener()
     with _read(file, name, options, clock, listener) as job, ExitStack() as stack:
+        job.check_carried(backend)
         if not options.dry_run:
             stack.enter_context(claimed(runs, job.content.digest, name, wait=options.wait, on_note=listener.on_note))
         chosen = choose_run(job.content, job.keys, again=options.again, runs=runs, name=name)
@@ -83,14 +84,15 @@ def import_file(
 def resume_run(
     run: str,
     changed: Mapping[str, Any],
-    backend: Applies,
+    open_backend: Callable[[ImportOptions], Applies],
     runs: ImportRuns,
     clock: Callable[[], Instant],
     listener: Listener | None = None,
 ) -> Report | None:
     """Goes on with an unfinished run, from what it kept of its command. None: it has finished, nothing is left.
 
-    ``run``: its id or an unambiguous beginning; ``changed``: options of `ImportOptions` in place of the kept ones.
+    ``run``: its id or an unambiguous beginning; ``open_backend``: where the rows go, with the options it has now;
+    ``changed``: options of `ImportOptions` in place of the kept ones.
     Raises `RunNotFound`; `AlreadyImported` for a run that was undone or that a later one of the same file took the
     place of; `InvalidFile` where its file is gone, has changed, or where it came from was pruned; and what
     `import_file` raises.
@@ -101,6 +103,7 @@ def resume_run(
         return None
     path, request = rows_of(kept)
     options = replace(request.options, **changed)
+    backend = open_backend(options)
     with ExitStack() as stack:
         job = stack.enter_context(_read(path, kept.file, options, clock, listener))
         if job.content.digest != kept.content.digest:
@@ -184,6 +187,17 @@ class _Job:
     generation: int = 0
     earlier: str | None = None
     copy: Path | None = None
+
+    def check_carried(self, backend: Applies) -> None:
+        """That nothing of a row would be lost. Raises `InvalidFile`."""
+        where = self.columns.positions.get("reason")
+        if "reason" in backend.capabilities or (where is None and "reason" not in self.columns.constants):
+            return
+        which = "--set reason=..." if where is None else f"the column {self.columns.header[where].strip()}"
+        raise InvalidFile(
+            f"The service keeps no internal reason, so {which} would be lost.",
+            "Leave it out, or read it as the description, which the customer sees: --map description=COLUMN.",
+        )
 
     @property
     def keys(self) -> str:

@@ -1,0 +1,175 @@
+"""Imports over a service: what fills the port's `Applies` where keys are kept by the journal and not by the backend.
+
+Before the first change leaves, what a stopped process left unclear is found out about, and the service is asked what it
+has already: once for all of them (``import.md``, Exactly once, 3).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rpctl.backends.port import Batch
+from rpctl.delivery.crew import Crew
+from rpctl.delivery.deliver import Deliverer
+from rpctl.delivery.dispatch import Dispatch, Sent
+from rpctl.delivery.pace import Pace
+from rpctl.delivery.parcel import Parcel
+from rpctl.delivery.prepare import About, Preparing
+from rpctl.delivery.rehearsal import Rehearsal
+from rpctl.delivery.requests import probe_of
+from rpctl.delivery.sight import Sight
+from rpctl.errors import CustomerNotFound
+
+if TYPE_CHECKING:
+    from rpctl.backends.port import Record, Service
+    from rpctl.delivery.journal import Delivery, Journal
+    from rpctl.delivery.surroundings import Surroundings
+    from rpctl.domain.changes import Change
+    from rpctl.domain.outcomes import Outcome
+
+_FEW_CUSTOMERS: Final = 50  # asked for one by one rather than with everybody else
+
+
+class Speed(NamedTuple):
+    """``concurrency``: requests at a time, from 1; ``rate``: requests a second at most, None: as many as the service
+    takes; ``patience_s``: how long it may be out of reach before a run ends."""
+
+    concurrency: int = 8
+    rate: float | None = None
+    patience_s: float = 60.0
+
+
+class Bulk:
+    """Imports to one service. ``open_service`` makes one more of it, for a thread of its own."""
+
+    is_atomic = False
+
+    def __init__(
+        self,
+        service: Service,
+        journal: Journal,
+        world: Surroundings,
+        open_service: Callable[[], Service],
+        speed: Speed,
+    ) -> None:
+        self.capabilities = service.capabilities
+        self._service = service
+        self._journal = journal
+        self._world = world
+        self._about = About(service)
+        self._speed = speed
+        self._crew = Crew(open_service, speed.concurrency)
+        self._pace = Pace(speed.rate)
+        self._sight: Sight | None = None
+
+    # -- before ----------------------------------------------------------------------------------------
+
+    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, rehearses: bool, applies: bool) -> None:  # noqa: ARG002
+        """See the port: one summary for each of a few customers, or one streamed list of everybody's."""
+        sight = Sight(rows)
+        unclear = {row.sending.customer_id for row in self._unsettled()}
+        theirs: set[str] = set()
+        few: set[str] | None = set()
+        for batch in batches:
+            for change in batch:
+                probe = probe_of(change, self._about)
+                assert probe is not None, "nothing of an import is a reversal"
+                sight.announce(probe, change.key)
+                if few is not None:
+                    few.add(change.customer_id)
+                if change.customer_id in unclear:
+                    theirs.add(change.customer_id)
+            if few is not None and len(few) > _FEW_CUSTOMERS:
+                few = None
+        if applies and theirs:
+            self._settle(sorted(theirs))
+        self._look(sight, few)
+        if self._sight is not None:
+            self._sight.close()
+        self._sight = sight
+
+    def _unsettled(self) -> list[Delivery]:
+        return self._journal.all_unsettled() if self._journal.is_made else []
+
+    def _settle(self, customers: Sequence[str]) -> None:
+        """What a stopped process left unclear for these customers, before anything new is sent to them."""
+        self._world.note(f"finding out about changes that were sent to {len(customers)} customers and not answered")
+        deliverer = Deliverer(self._service, self._journal, self._world._replace(note=lambda _: None))
+        for customer_id in customers:
+            deliverer.settle(customer_id)
+
+    def _look(self, sight: Sight, few: set[str] | None) -> None:
+        if few is None:
+            for summary in self._service.summaries():
+                sight.see(summary)
+        for customer_id in sorted(few or ()):
+            try:
+                sight.see(self._service.summary(customer_id))
+            except CustomerNotFound:
+                continue
+        if sight.copies:
+            self._world.warn(
+                f"the service has several entries of {sight.copies} of these rows: another machine sent them at the "
+                "same moment; `rpctl points history CUSTOMER` shows them"
+            )
+
+    # -- applied ---------------------------------------------------------------------------------------
+
+    def apply(
+        self,
+        changes: Sequence[Change],
+        *,
+        run: str | None = None,
+        entries: bool = True,  # noqa: ARG002 -- the service answers with none
+        all_or_nothing: bool = False,
+        record: Record | None = None,
+    ) -> list[Outcome]:
+        """See the port; the outcomes have no entries."""
+        settled = self.apply_batches([changes], run=run, all_or_nothing=all_or_nothing, record=record)
+        return [outcome for outcomes in settled for outcome in outcomes]
+
+    def apply_batches(
+        self,
+        batches: Iterable[Sequence[Change]],
+        *,
+        run: str | None = None,
+        all_or_nothing: bool = False,
+        record: Record | None = None,
+    ) -> Iterator[list[Outcome]]:
+        """See the port. Side by side, and a customer's changes one after the other in their order."""
+
+        def report() -> str | None:
+            document = record() if record else None
+            return None if document is None else json.dumps(document)
+
+        preparing = Preparing(self._about, self._sight, self._world.clock, run)
+
+        def prepare(parcel: Parcel) -> Delivery | Outcome:
+            assert parcel.change is not None
+            return preparing.decide(parcel.change, parcel.asked, parcel.line)
+
+        how = Sent(run, all_or_nothing, report, self._speed.patience_s)
+        dispatch = Dispatch(self._journal, self._world, self._crew, self._pace, prepare, how)
+        return dispatch.go(map(_parcels, batches))
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[Rehearsal]:
+        """See the port: on the balances that were read, in the file's order."""
+        assert self._sight is not None, "there was no survey"
+        with self._sight.rehearsing():
+            yield Rehearsal(self._about, self._sight, self._journal, self._world)
+
+    def close(self) -> None:
+        """Sends the crew home."""
+        self._crew.close()
+        if self._sight is not None:
+            self._sight.close()
+            self._sight = None
+
+
+def _parcels(batch: Sequence[Change]) -> list[Parcel]:
+    lines = batch.lines if isinstance(batch, Batch) else range(1, len(batch) + 1)
+    return [Parcel(change, line) for change, line in zip(batch, lines, strict=True)]

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from rpctl.domain.values import parse_count, parse_id
+from rpctl.domain.values import format_instant, parse_count, parse_id
+from rpctl.errors import InvalidValue, UnsupportedOperation, UsageError
 from rpctl.importing.report import name_as_text
 from rpctl.render.views import Column, View, brief_moment, record
 
 if TYPE_CHECKING:
     from rpctl.cli.services import Session
+    from rpctl.delivery.runs import JournalRuns, RunRow
 
 app = typer.Typer()
 
@@ -31,6 +33,17 @@ _MORE: Final = (
     "durationS",
     "rowsPerS",
     "rejectsFile",
+)
+_ROW_COLUMNS: Final = (
+    Column("line", number=True),
+    Column("customerId", vital=True),
+    Column("operation"),
+    Column("points", number=True),
+    Column("state", vital=True),
+    Column("sentAt", title="sent (UTC)", brief=brief_moment),
+    Column("key"),
+    Column("code"),
+    Column("message"),
 )
 _OF_UNDO: Final = ("entriesReversed", "pointsTakenBack", "pointsGivenBack", "pointsSpent", "pointsExpired")
 
@@ -55,22 +68,88 @@ def list_(ctx: typer.Context) -> View:
     ]
     columns += [Column(name, number=True, title=title) for name, title in _NUMBERS.items()]
     columns += [Column(name, shown=False) for name in _MORE]
-    return View(session.ledger.runs(), columns)
+    return View(session.runs.runs(), columns)
 
 
 @app.command()
-def show(ctx: typer.Context, run: Run) -> View:
-    """Show one import run.
+def show(
+    ctx: typer.Context,
+    run: Run,
+    rows: Annotated[bool, typer.Option("--rows", help="What became of each row, of an import to a service.")] = False,
+    state: Annotated[
+        str | None, typer.Option(metavar="STATES", help="With --rows: only rows in these states, separated by commas.")
+    ] = None,
+) -> View:
+    """Show one import run, or its rows.
 
     $ rpctl imports show 3f9c
+    $ rpctl imports show 3f9c --rows --state unknown,refused
+
+    Of an import to a service it is kept what became of each row that was to be sent: planned (it is not in), sending,
+    applied, refused, or unknown (it was sent, and nothing tells whether it counts). Of customers who were deleted
+    since no row is shown. A ledger keeps no such list: what was refused is in the rejects file.
     """
     session: Session = ctx.obj
-    document = session.ledger.run(parse_id(run, "run id"))
-    kept = session.ledger.kept_run(document["run"])
+    wanted = parse_id(run, "run id")
+    if rows:
+        return _rows(session, wanted, state)
+    if state is not None:
+        raise UsageError("--state picks rows.", "Add --rows.")
+    return record(_shown(session, wanted))
+
+
+def _shown(session: Session, run: str) -> dict[str, Any]:
+    runs = session.runs
+    document = runs.run(run)
+    kept = runs.kept_run(document["run"])
     path = None if kept.request is None else kept.request["path"]
     document["input"] = None if path is None else name_as_text(path)
     document |= {name: None if kept.undo is None else kept.undo[name] for name in _OF_UNDO}
-    return record(document)
+    if session.settings.is_online:
+        document["states"] = _service_runs(session).states(kept.run)
+    return document
+
+
+def _rows(session: Session, run: str, states: str | None) -> View:
+    from rpctl.delivery.journal import State
+
+    known = [state.value for state in State]
+    wanted = None if states is None else [word.strip() for word in states.split(",")]
+    for word in wanted or ():
+        if word not in known:
+            raise InvalidValue(f"There is no state {word!r}.", f"States: {', '.join(known)}.")
+    runs = _service_runs(session)
+    kept = runs.kept_run(run)  # now: or a header would be written before what is wrong is told
+    rows = runs.rows(kept.run, None if wanted is None else [State(word) for word in wanted])
+    return View(map(_row, rows), _ROW_COLUMNS)
+
+
+def _row(row: RunRow) -> dict[str, Any]:
+    code, message = row.told or (None, None)
+    return {
+        "line": row.line,
+        "customerId": row.customer_id,
+        "operation": row.operation,
+        "points": row.points,
+        "state": row.state.value,
+        "sentAt": None if row.sent_at is None else format_instant(row.sent_at),
+        "key": row.key,
+        "code": code,
+        "message": message,
+    }
+
+
+def _service_runs(session: Session) -> JournalRuns:
+    from rpctl.delivery.runs import JournalRuns
+
+    runs = session.runs
+    if not isinstance(runs, JournalRuns):
+        raise UnsupportedOperation(
+            "What became of each row is kept of imports to a service, and this is a ledger.",
+            "`rpctl imports show RUN` names the rejects file, which has the refused rows; `rpctl ledger export` has "
+            "every entry with its run.",
+        )
+    return runs
 
 
 @app.command()
@@ -146,7 +225,9 @@ def prune(
     $ rpctl imports prune --older-than 12m --yes
 
     That is copies of what was piped in, paths, options and reports of undoings. Counts stay, and so do the digests
-    that keep a file from counting twice; entries of the ledger are not touched.
+    that keep a file from counting twice; entries of the ledger are not touched. Of an import to a service also what
+    the journal keeps of its rows: descriptions, references, why they were refused. A row whose outcome is not known
+    keeps them, because it may have to be sent again.
     """
     from rpctl.cli.undoing import prune_imports
 

@@ -17,8 +17,10 @@ from rpctl.importing.undo import UndoReport, report_of, undo_run
 from rpctl.render.views import Column, Document, View
 
 if TYPE_CHECKING:
+    from rpctl.backends.ledger.backend import LedgerBackend
     from rpctl.backends.port import KeptRun
     from rpctl.cli.services import Session
+    from rpctl.delivery.runs import JournalRuns
 
 _BUCKETS: Final = ("reversed", "kept", "failed")
 _UNDO_COLUMNS: Final = (Column("bucket"), Column("customerId"), Column("points", number=True), Column("reason"))
@@ -126,8 +128,10 @@ def _drop_copy(kept: KeptRun) -> None:
 def prune_imports(session: Session, older_than: str, *, unfinished: bool, dry_run: bool, yes: bool) -> View:
     """Removes what runs keep that ended before that age, and answers with what was removed."""
     before = _ago(older_than, session.clock())
-    backend = session.ledger if dry_run else session.writing_ledger((*_pruned([], before, dry_run=False), *_names()))
-    found = prune.prunable(backend, before, unfinished=unfinished)
+    if not dry_run:
+        session.check_writable((*_pruned([], before, dry_run=False), *_names()))
+    runs = session.runs
+    found = prune.prunable(runs, before, unfinished=unfinished)
     if found and not dry_run:
         session.consent(
             f"Remove what {len(found)} import runs keep: copies, paths, options?",
@@ -136,14 +140,29 @@ def prune_imports(session: Session, older_than: str, *, unfinished: bool, dry_ru
                 "imports", "prune", "--yes", f"--older-than={older_than}", *(["--all"] if unfinished else [])
             ),
         )
-        busy = [one for one in found if not prune.remove(backend, one)]
-        for one in busy:
-            session.terminal.note(f"run {one.run.run} is under way in another process and was left as it is")
-        found = [one for one in found if one not in busy]
-        empty_log(backend)
+        found = _removed(session, runs, found)
     session.terminal.note("dry run: nothing was removed" if dry_run else f"pruned: runs {len(found)}")
     document = _pruned(found, before, dry_run=dry_run)
     return View((document,), _PRUNE_COLUMNS, many=False, rows=lambda shown: shown["runs"])
+
+
+def _removed(session: Session, runs: LedgerBackend | JournalRuns, found: list[prune.Pruned]) -> list[prune.Pruned]:
+    from rpctl.delivery.runs import JournalRuns
+
+    busy = [one for one in found if not prune.remove(runs, one)]
+    for one in busy:
+        session.terminal.note(f"run {one.run.run} is under way in another process and was left as it is")
+    found = [one for one in found if one not in busy]
+    if not isinstance(runs, JournalRuns):
+        empty_log(runs)
+        return found
+    runs.empty_log()
+    for one in found:
+        if kept := runs.unsettled(one.run.run):
+            session.terminal.note(
+                f"run {one.run.run} keeps the text of changes whose outcome is not known ({kept:,}); prune again later"
+            )
+    return found
 
 
 def _names() -> list[str]:

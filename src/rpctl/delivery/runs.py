@@ -12,6 +12,7 @@ from rpctl.backends.port import SoFar
 from rpctl.delivery.journal import State
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Collection, Iterator
 
     from rpctl.backends.port import EarlierRun, FileContent, KeptRun
@@ -31,10 +32,9 @@ UPDATE deliveries SET told = NULL, sending = json_remove(
 )
 WHERE run = ? AND +target = ? AND state NOT IN ('sending', 'unknown')
 """
-_KEEPING_TEXT: Final = """
-UPDATE import_runs SET request = '{"path":null,"spooled":false,"options":{}}' WHERE run = ?1 AND target = ?2
-AND EXISTS (SELECT 1 FROM deliveries WHERE run = ?1 AND +target = ?2 AND state IN ('sending', 'unknown'))
-"""
+_UNSETTLED: Final = "SELECT count(*) FROM deliveries WHERE run = ? AND +target = ? AND state IN ('sending', 'unknown')"
+_NOTHING: Final[Document] = {"path": None, "spooled": False, "options": {}}
+"""The request of a run of which nothing is kept but the text of what may have to be sent again."""
 
 
 class RunRow(NamedTuple):
@@ -98,8 +98,9 @@ class JournalRuns:
         """
         with self._writing() as records:
             records.forget_request(run)
-            for statement in (_WITHOUT_TEXT, _KEEPING_TEXT):
-                records.connection.execute(statement, (run, self._journal.target))
+            records.connection.execute(_WITHOUT_TEXT, (run, self._journal.target))
+            if self._unsettled(records.connection, run):
+                records.renew(run, _NOTHING)
 
     def empty_log(self) -> None:
         """After `forget_request`: takes the text out of what the file was."""
@@ -165,6 +166,17 @@ class JournalRuns:
             with self._journal.reading() as connection:
                 counts |= dict(connection.execute(sql, (run, self._journal.target)))
         return counts
+
+    def unsettled(self, run: str) -> int:
+        """How many sendings of a run, its undoing included, may count and may not: they keep their text."""
+        if not self._journal.is_made:
+            return 0
+        with self._journal.reading() as connection:
+            return self._unsettled(connection, run)
+
+    def _unsettled(self, connection: sqlite3.Connection, run: str) -> int:
+        (count,) = connection.execute(_UNSETTLED, (run, self._journal.target)).fetchone()
+        return int(count)
 
     @contextmanager
     def _reading(self, run: str = "") -> Iterator[RunRecords]:

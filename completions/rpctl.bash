@@ -45,7 +45,7 @@ __rpctl_command() {
         ;;
     'points import')
         switches+=' --ignore-extra --dry-run --strict --no-header-row --decimal-comma --again --wait'
-        takes+=' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --key-from --site'
+        takes+=' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --key-from --concurrency --rate --site'
         arguments='files'
         ;;
     'customer')
@@ -105,6 +105,8 @@ __rpctl_command() {
         below='list show resume undo prune'
         ;;
     'imports show')
+        switches+=' --rows'
+        takes+=' --state'
         arguments='nothing'
         ;;
     'imports resume')

@@ -36,7 +36,7 @@ function __rpctl_takes
         case 'points reverse'
             printf '%s\n' --description --reason --key
         case 'points import'
-            printf '%s\n' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --key-from --site
+            printf '%s\n' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --key-from --concurrency --rate --site
         case 'customer create'
             printf '%s\n' --points --reference --description --reason --valid-until --site --key
         case 'customer list'
@@ -53,6 +53,8 @@ function __rpctl_takes
             printf '%s\n' --site
         case 'program set'
             printf '%s\n' --factor --validity-months --code-prefix --site
+        case 'imports show'
+            printf '%s\n' --state
         case 'imports resume'
             printf '%s\n' --max-errors --rejects
         case 'imports prune'
@@ -194,6 +196,8 @@ complete -c rpctl -n '__rpctl_at \'points import\'' -l date-format -x -d 'How da
 complete -c rpctl -n '__rpctl_at \'points import\'' -l key-from -x -d 'What tells the rows apart, e.g. reference_id: for a file that grows'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l again -d 'Count every row anew, although it is in from an earlier import'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l wait -d 'Wait where another process is importing the same file'
+complete -c rpctl -n '__rpctl_at \'points import\'' -l concurrency -x -d 'Requests at a time to a service, 1 to 128; by default 8'
+complete -c rpctl -n '__rpctl_at \'points import\'' -l rate -x -d 'Requests a second at most; by default what the service takes'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l site -x -d 'The site whose program applies'
 complete -c rpctl -n '__rpctl_at \'points import\' 0 0' -F
 
@@ -275,12 +279,14 @@ complete -c rpctl -n '__rpctl_at \'program set\'' -l enable -l disable -d 'Disab
 complete -c rpctl -n '__rpctl_at \'program set\'' -l site -x -d 'The site whose program applies'
 
 complete -c rpctl -n '__rpctl_at \'imports\'' -a list -d 'List the import runs, the latest first'
-complete -c rpctl -n '__rpctl_at \'imports\'' -a show -d 'Show one import run'
+complete -c rpctl -n '__rpctl_at \'imports\'' -a show -d 'Show one import run, or its rows'
 complete -c rpctl -n '__rpctl_at \'imports\'' -a resume -d 'Go on with an import that was stopped'
 complete -c rpctl -n '__rpctl_at \'imports\'' -a undo -d 'Reverse everything that an import applied'
 complete -c rpctl -n '__rpctl_at \'imports\'' -a prune -d 'Remove what old import runs keep of personal text'
 
 
+complete -c rpctl -n '__rpctl_at \'imports show\'' -l rows -d 'Show what became of each row that was to be sent to a service'
+complete -c rpctl -n '__rpctl_at \'imports show\'' -l state -x -d 'With --rows: only rows in these states, separated by commas'
 
 complete -c rpctl -n '__rpctl_at \'imports resume\'' -l max-errors -x -d 'Stop when so many rows are refused, in place of the limit it had'
 complete -c rpctl -n '__rpctl_at \'imports resume\'' -l rejects -r -F -d 'Where refused rows go, in place of where they were to go'
@@ -443,7 +449,7 @@ complete -c rpctl -n '__rpctl_at \'help program\'' -a set -d 'Change what is nam
 
 
 complete -c rpctl -n '__rpctl_at \'help imports\'' -a list -d 'List the import runs, the latest first'
-complete -c rpctl -n '__rpctl_at \'help imports\'' -a show -d 'Show one import run'
+complete -c rpctl -n '__rpctl_at \'help imports\'' -a show -d 'Show one import run, or its rows'
 complete -c rpctl -n '__rpctl_at \'help imports\'' -a resume -d 'Go on with an import that was stopped'
 complete -c rpctl -n '__rpctl_at \'help imports\'' -a undo -d 'Reverse everything that an import applied'
 complete -c rpctl -n '__rpctl_at \'help imports\'' -a prune -d 'Remove what old import runs keep of personal text'

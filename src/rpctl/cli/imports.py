@@ -75,7 +75,9 @@ def list_(ctx: typer.Context) -> View:
 def show(
     ctx: typer.Context,
     run: Run,
-    rows: Annotated[bool, typer.Option("--rows", help="What became of each row, of an import to a service.")] = False,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Show what became of each row that was to be sent to a service.")
+    ] = False,
     state: Annotated[
         str | None, typer.Option(metavar="STATES", help="With --rows: only rows in these states, separated by commas.")
     ] = None,
@@ -85,9 +87,9 @@ def show(
     $ rpctl imports show 3f9c
     $ rpctl imports show 3f9c --rows --state unknown,refused
 
-    Of an import to a service it is kept what became of each row that was to be sent: planned (it is not in), sending,
-    applied, refused, or unknown (it was sent, and nothing tells whether it counts). Of customers who were deleted
-    since no row is shown. A ledger keeps no such list: what was refused is in the rejects file.
+    An import to a service is kept row by row. A row is planned (it is not in), sending, applied, refused, or unknown:
+    it was sent, and nothing tells whether it counts. Rows that were refused before they were to be sent are only in
+    the rejects file, and so are those that a ledger refused. Rows of customers who were deleted since are left out.
     """
     session: Session = ctx.obj
     wanted = parse_id(run, "run id")

@@ -372,7 +372,8 @@ class RunEntries(NamedTuple):
 
 class Undone(NamedTuple):
     """What the undoing of a run came to for one customer, in points: taken back of what was added, given back of
-    what was redeemed, and not to be had back because it is spent, expired, or was refused."""
+    what was redeemed, and not to be had back because it is spent, expired, or was refused; ``unknown``: what became of
+    them cannot be told."""
 
     customer_id: str
     taken_back: int
@@ -380,6 +381,7 @@ class Undone(NamedTuple):
     spent: int
     expired: int
     refused: int
+    unknown: int = 0
 
 
 class UndoableRuns(ImportRuns, Protocol):
@@ -389,14 +391,13 @@ class UndoableRuns(ImportRuns, Protocol):
         """What there is to undo."""
         ...
 
-    def begin_undo(self, run: str, now: Instant) -> int:
-        """Marks the run: from now on it is not gone on with. Returns where its entries end: the ``below`` of the
-        first `undo_some`."""
+    def undo(self, run: str, now: Instant) -> Iterator[int]:
+        """Marks the run, so that it is not gone on with from now on, and reverses its entries, the latest first: how
+        many were looked at, some at a time. Done, it does nothing; stopped, the same goes on."""
         ...
 
-    def undo_some(self, run: str, below: int) -> tuple[int, int] | None:
-        """Reverses some of the run's entries before that place, the latest first, in one transaction: how many were
-        looked at, and the next ``below``. None where none is left."""
+    def rehearsal(self) -> AbstractContextManager[UndoableRuns]:
+        """The same in the same state, on which undoing can be tried, and nothing of it lasts."""
         ...
 
     def undone(self, run: str) -> Iterator[Undone]:

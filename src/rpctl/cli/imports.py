@@ -20,6 +20,13 @@ app = typer.Typer()
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or as much of it as is unambiguous.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait where another process is at work on the same file.")]
+Concurrency = Annotated[
+    str | None, typer.Option("--concurrency", metavar="N", help="Requests at a time to a service, 1 to 128.")
+]
+Rate = Annotated[
+    str | None,
+    typer.Option("--rate", metavar="N/S", help="Requests a second at most; by default what the service takes."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _NUMBERS: Final = {"rows": None, "applied": None, "alreadyApplied": "already", "refused": None}
@@ -164,6 +171,8 @@ def resume(
     rejects: Annotated[
         str | None, typer.Option(metavar="PATH", help="Where refused rows go, in place of where they were to go.")
     ] = None,
+    concurrency: Concurrency = None,
+    rate: Rate = None,
     wait: Wait = False,
 ) -> View:
     """Go on with an import that was stopped.
@@ -173,13 +182,17 @@ def resume(
     With the options it was begun with, and from a copy where it was piped in. What is in counts once: the report is
     the whole run's. A file that has changed since is refused (exit 7).
     """
-    from rpctl.cli.importing import resume_import
+    from rpctl.cli.importing import parse_concurrency, parse_rate, resume_import
 
     changed: dict[str, Any] = {"wait": wait}
     if max_errors is not None:
         changed["max_errors"] = parse_count(max_errors, "errors")
     if rejects is not None:
         changed["rejects"] = Path(rejects)
+    if concurrency is not None:
+        changed["concurrency"] = parse_concurrency(concurrency)
+    if rate is not None:
+        changed["rate"] = parse_rate(rate)
     return resume_import(ctx.obj, parse_id(run, "run id"), changed)
 
 
@@ -188,6 +201,8 @@ def undo(
     ctx: typer.Context,
     run: Run,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would come to, change nothing.")] = False,
+    concurrency: Concurrency = None,
+    rate: Rate = None,
     wait: Wait = False,
     yes: Yes = False,
 ) -> View:
@@ -204,9 +219,11 @@ def undo(
 
     The file's rows do not count again after that, unless it is imported with --again.
     """
-    from rpctl.cli.undoing import undo_import
+    from rpctl.cli.importing import parse_concurrency, parse_rate
+    from rpctl.cli.undoing import Speed, undo_import
 
-    return undo_import(ctx.obj, parse_id(run, "run id"), dry_run=dry_run, wait=wait, yes=yes)
+    speed = Speed(parse_concurrency(concurrency), parse_rate(rate))
+    return undo_import(ctx.obj, parse_id(run, "run id"), speed, dry_run=dry_run, wait=wait, yes=yes)
 
 
 @app.command()

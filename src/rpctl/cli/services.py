@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rpctl.backends.emporix.backend import EmporixBackend
     from rpctl.backends.http import Http
     from rpctl.backends.ledger.backend import LedgerBackend, Setting
-    from rpctl.backends.port import Applies, Backend, Writes
+    from rpctl.backends.port import Applies, Backend, UndoableRuns, Writes
     from rpctl.config.settings import Settings
     from rpctl.delivery.bulk import Bulk
     from rpctl.delivery.deliver import Deliverer
@@ -346,6 +346,19 @@ class Session:
         if not self.settings.is_online:
             return self.ledger
         return self.bulk(options.concurrency, options.rate)
+
+    def undoable_runs(self, concurrency: int | None, rate: float | None) -> UndoableRuns:
+        """Import runs and who reverses them. Raises `UnsupportedOperation` where a speed was typed for a ledger."""
+        from rpctl.cli.importing import DEFAULT_CONCURRENCY, check_has_speed
+
+        if concurrency is not None or rate is not None:
+            check_has_speed(self)
+        if not self.settings.is_online:
+            return self.ledger
+        from rpctl.delivery.undoing import ServiceRuns
+
+        bulk = self.bulk(concurrency or DEFAULT_CONCURRENCY, rate)
+        return ServiceRuns(self.journal(self._service.target), bulk, self.surroundings)
 
     def bulk(self, concurrency: int, rate: float | None) -> Bulk:
         """Who sends many changes to the profile's service."""

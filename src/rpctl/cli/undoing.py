@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rpctl.backends.ledger.upkeep import empty_log
 from rpctl.cli.importing import listener_of
@@ -18,7 +18,7 @@ from rpctl.render.views import Column, Document, View
 
 if TYPE_CHECKING:
     from rpctl.backends.ledger.backend import LedgerBackend
-    from rpctl.backends.port import KeptRun
+    from rpctl.backends.port import KeptRun, UndoableRuns
     from rpctl.cli.services import Session
     from rpctl.delivery.runs import JournalRuns
 
@@ -35,25 +35,34 @@ _AGE: Final = r"([0-9]{1,5})([dm])"
 _DAY_MS: Final = 86_400_000
 
 
-def undo_import(session: Session, run: str, *, dry_run: bool, wait: bool, yes: bool) -> View:
+class Speed(NamedTuple):
+    """How fast a service may be talked to, as typed: requests at a time and a second."""
+
+    concurrency: int | None = None
+    rate: float | None = None
+
+
+def undo_import(session: Session, run: str, speed: Speed, *, dry_run: bool, wait: bool, yes: bool) -> View:
     """Undoes a run and answers with the report; exit status 3 where something could not be had back."""
-    backend = session.ledger
+    backend = session.undoable_runs(*speed)
     if session.settings.read_only and not dry_run:
         raise ReadOnlyProfile(f"{session.whose} is read-only.", "With --dry-run nothing is changed.")
     kept = backend.kept_run(run)
     fields = (*report_of(kept, backend, session.clock).document(), *(column.name for column in _UNDO_COLUMNS))
     session.check_fields(fields)
+    if session.settings.is_online and kept.undone_at is None:
+        session.terminal.note("the service chooses the lots that points are taken from")
     if dry_run and kept.undone_at is None:
         with backend.rehearsal() as copy:
             report = undo_run(kept, copy, session.clock, listener_of(session), dry_run=True)
         return _undone(session, report)
     if kept.undone_at is None:
-        _ask(session, kept, yes=yes)
+        _ask(session, backend, kept, yes=yes)
     listener = listener_of(session)
     with claimed(backend, kept.content.digest, kept.file, wait=wait, on_note=listener.on_note):
         kept = backend.kept_run(kept.run)
         if kept.undone_at is not None:
-            return _undone_before(session, kept)
+            return _undone_before(session, backend, kept)
         if kept.undo_begun_at is None and not report_of(kept, backend, session.clock).there.entries:
             session.terminal.note(f"nothing that run {kept.run} applied is there; there is nothing to undo")
             return _view(report_of(kept, backend, session.clock), 0)
@@ -64,8 +73,8 @@ def undo_import(session: Session, run: str, *, dry_run: bool, wait: bool, yes: b
     return _undone(session, report)
 
 
-def _ask(session: Session, kept: KeptRun, *, yes: bool) -> None:
-    there = session.ledger.run_entries(kept.run)
+def _ask(session: Session, runs: UndoableRuns, kept: KeptRun, *, yes: bool) -> None:
+    there = runs.run_entries(kept.run)
     left = there.entries - there.reversed - there.reversed_before
     if not left:
         return
@@ -91,6 +100,10 @@ def _undone(session: Session, report: UndoReport) -> View:
         session.terminal.warn(f"failed: customers {len(report.failed)}")
     if report.there.reversed_before:
         session.terminal.note(f"reversed before by other commands: entries {report.there.reversed_before:,}")
+    if report.unknown:
+        session.terminal.warn(
+            f"unknown: points {report.unknown:,}; the same command looks again and goes on with what is left"
+        )
     if report.deleted:
         session.terminal.note(f"gone with deleted customers: entries {report.deleted:,}")
     if report.dry_run:
@@ -100,11 +113,11 @@ def _undone(session: Session, report: UndoReport) -> View:
     return _view(report, report.exit_status)
 
 
-def _undone_before(session: Session, kept: KeptRun) -> View:
+def _undone_before(session: Session, runs: UndoableRuns, kept: KeptRun) -> View:
     assert kept.undone_at is not None
     session.terminal.note(f"run {kept.run} was undone on {format_instant(kept.undone_at)[:10]}; nothing was changed")
-    report = report_of(kept, session.ledger, session.clock)
-    report.sort(session.ledger.undone(kept.run))
+    report = report_of(kept, runs, session.clock)
+    report.sort(runs.undone(kept.run))
     return _view(report, 0)
 
 

@@ -16,7 +16,7 @@ from rpctl.delivery.crew import Crew
 from rpctl.delivery.deliver import Deliverer
 from rpctl.delivery.dispatch import Dispatch, Sent
 from rpctl.delivery.pace import Pace
-from rpctl.delivery.parcel import Parcel
+from rpctl.delivery.parcel import Parcel, look_at
 from rpctl.delivery.prepare import About, Preparing
 from rpctl.delivery.rehearsal import Rehearsal
 from rpctl.delivery.requests import probe_of
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from rpctl.delivery.surroundings import Surroundings
     from rpctl.domain.changes import Change
     from rpctl.domain.outcomes import Outcome
+    from rpctl.domain.points import Summary
 
+_AWAITED_S: Final = 0.5
 _FEW_CUSTOMERS: Final = 50  # asked for one by one rather than with everybody else
 
 
@@ -85,7 +87,7 @@ class Bulk:
             if few is not None and len(few) > _FEW_CUSTOMERS:
                 few = None
         if applies and theirs:
-            self._settle(sorted(theirs))
+            self.settle(sorted(theirs))
         self._look(sight, few)
         if self._sight is not None:
             self._sight.close()
@@ -94,7 +96,7 @@ class Bulk:
     def _unsettled(self) -> list[Delivery]:
         return self._journal.all_unsettled() if self._journal.is_made else []
 
-    def _settle(self, customers: Sequence[str]) -> None:
+    def settle(self, customers: Sequence[str]) -> None:
         """What a stopped process left unclear for these customers, before anything new is sent to them."""
         self._world.note(f"finding out about changes that were sent to {len(customers)} customers and not answered")
         deliverer = Deliverer(self._service, self._journal, self._world._replace(note=lambda _: None))
@@ -154,6 +156,34 @@ class Bulk:
         how = Sent(run, all_or_nothing, report, self._speed.patience_s)
         dispatch = Dispatch(self._journal, self._world, self._crew, self._pace, prepare, how)
         return dispatch.go(map(_parcels, batches))
+
+    # -- undone ----------------------------------------------------------------------------------------
+
+    def summaries(self, customers: Sequence[str]) -> dict[str, Summary]:
+        """What the service has of these customers, read side by side; who is not there is left out. Raises what one of
+        them cannot be read for."""
+        for customer_id in customers:
+            self._crew.hand(customer_id, look_at(customer_id))
+        found: dict[str, Summary] = {}
+        failure: BaseException | None = None
+        while self._crew.under_way:
+            for answer in self._crew.hear(_AWAITED_S):
+                failure = failure or answer.error
+                if answer.value is not None:
+                    found[answer.subject] = answer.value
+            if failure is not None:
+                self._crew.withdraw()
+        if failure is not None:
+            raise failure
+        return found
+
+    def send(
+        self, rows: Sequence[Delivery], run: str, prepare: Callable[[Parcel], Delivery | Outcome]
+    ) -> Iterator[list[Outcome]]:
+        """Sends what was decided before, each row once and those of a customer in their order."""
+        how = Sent(run, patience_s=self._speed.patience_s)
+        dispatch = Dispatch(self._journal, self._world, self._crew, self._pace, prepare, how)
+        return dispatch.go([[Parcel(None, row.line or 0, row) for row in rows]])
 
     @contextmanager
     def rehearsal(self) -> Iterator[Rehearsal]:

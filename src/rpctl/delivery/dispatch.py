@@ -263,7 +263,7 @@ class Dispatch:
             decided = self._prepare(parcel)
             if not isinstance(decided, Delivery):
                 self._end(parcel, decided)
-            elif decided.state is State.APPLIED:  # by somebody else
+            elif decided.state is not State.PLANNED:  # by somebody else
                 self._whole.append(decided)
                 self._end(parcel, AlreadyApplied())
             else:
@@ -314,7 +314,7 @@ class Dispatch:
             if not parcel.is_unclear:
                 self._lanes.put_back(parcel)
             else:
-                self._ask(parcel, look_at(parcel))
+                self._ask(parcel, look_at(parcel.customer_id))
 
     def _ask(self, parcel: Parcel, work: Work) -> None:
         parcel.is_looked_for, parcel.left_s = True, time.monotonic()
@@ -342,7 +342,7 @@ class Dispatch:
         elif isinstance(error, RpctlError) and not isinstance(error, NotLoggedIn) and is_of_the_row(error):
             if parcel.is_unclear:
                 parcel.refusal = error
-                self._ask(parcel, look_at(parcel))
+                self._ask(parcel, look_at(parcel.customer_id))
             else:
                 self._refused(parcel, error)
         else:

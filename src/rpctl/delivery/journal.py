@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from rpctl.backends.port import Sending
 from rpctl.domain.outcomes import Recorded
@@ -212,6 +212,20 @@ class Journal:
         with self._translated():
             rows = self._connection().execute(sql, (self.target, entry_id)).fetchall()
         return _delivery(rows[0]) if rows else None
+
+    def of_run(self, run: str, order: Literal["line", "customer_id", "customer_id, line DESC"]) -> Iterator[Delivery]:
+        """The rows of an import and of its undoing, streamed."""
+        if not self.is_made:
+            return
+        with self.reading() as connection:
+            for row in connection.execute(f"{_SELECT} AND run = ? ORDER BY {order}", (self.target, run)):
+                yield _delivery(row)
+
+    def reversals_of(self, run: str, customer_id: str) -> list[Delivery]:
+        """The reversals of a customer's rows of a run, the latest row's first."""
+        sql = f"{_SELECT} AND run = ? AND customer_id = ? AND reverses IS NOT NULL ORDER BY line DESC"
+        with self.reading() as connection:
+            return [_delivery(row) for row in connection.execute(sql, (self.target, run, customer_id))]
 
     def forget(self, customer_id: str) -> None:
         """Takes a deleted customer's id and text out; the keys stay, so that none counts again."""

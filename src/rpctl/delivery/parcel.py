@@ -107,12 +107,12 @@ def send_off(parcel: Parcel, gate: Gate) -> Work:
     return work
 
 
-def look_at(parcel: Parcel) -> Callable[[Service], Summary | None]:
-    """Reads what the service has of the customer; None: there is none."""
+def look_at(customer_id: str) -> Callable[[Service], Summary | None]:
+    """Reads what the service has of a customer; None: there is none."""
 
     def work(service: Service) -> Summary | None:
         try:
-            return service.summary(parcel.customer_id)
+            return service.summary(customer_id)
         except CustomerNotFound:
             return None
 

@@ -90,7 +90,7 @@ def _add(change: AddPoints, service: Known, now: Instant) -> Sending:
         "create" if change.customers is Customers.NEW else "add",
         change.customer_id,
         points,
-        *_markers(service, change.key),
+        *marks_of(service.target, change.key),
         description=change.description,
         reference_id=change.reference_id,
         created_at=change.created_at,
@@ -110,7 +110,7 @@ def _redeem(change: RedeemPoints, service: Known, now: Instant) -> Sending:
         "redeem",
         change.customer_id,
         change.points,
-        *_markers(service, change.key),
+        *marks_of(service.target, change.key),
         description=change.description,
         created_at=change.created_at,
     )
@@ -118,7 +118,7 @@ def _redeem(change: RedeemPoints, service: Known, now: Instant) -> Sending:
 
 def _reverse(change: Reverse, service: Known, now: Instant, summary: Summary) -> Sending:
     entry = summary.find(change.entry_id)
-    own = {one.id: _markers(service, reversal_of(one.id)) for one in summary.entries()}
+    own = {one.id: marks_of(service.target, reversal_of(one.id)) for one in summary.entries()}
     ids, tokens = {found[0] for found in own.values()}, {found[1] for found in own.values()}
     if entry.id in ids or entry.token in tokens:
         raise NotReversible(f"Entry {entry.id} is itself a reversal.")
@@ -129,6 +129,12 @@ def _reverse(change: Reverse, service: Known, now: Instant, summary: Summary) ->
     if isinstance(entry, AddedPoints):
         return _take_back(change, summary, entry, markers, now)
     return _give_back(change, summary, entry, markers, now)
+
+
+def ends_of(redemption: RedeemedPoints, summary: Summary) -> Instant:
+    """Until when the longest-lived of the points that a redemption used were valid (``ledger.md`` rule 4)."""
+    uses = ((lot.valid_until, use.redemption_id) for lot in summary.added for use in lot.used_with)
+    return max((until for until, used_by in uses if used_by == redemption.id), default=NEVER)
 
 
 def already_reversed(entry_id: str, by: str) -> AlreadyReversed:
@@ -156,10 +162,7 @@ def _take_back(change: Reverse, summary: Summary, lot: AddedPoints, markers: tup
 def _give_back(
     change: Reverse, summary: Summary, redemption: RedeemedPoints, markers: tuple[str, str], now: Instant
 ) -> Sending:
-    ends = [
-        lot.valid_until for lot in summary.added if any(use.redemption_id == redemption.id for use in lot.used_with)
-    ]
-    valid_until = max(ends, default=NEVER)
+    valid_until = ends_of(redemption, summary)
     if valid_until <= now:
         raise NothingToReverse(
             f"The points that entry {redemption.id} used would have expired on {format_instant(valid_until)}.",
@@ -173,8 +176,9 @@ def _give_back(
     )  # fmt: skip
 
 
-def _markers(service: Known, key: str) -> tuple[str, str]:
-    return marker_id(service.target, key), marker_token(service.target, key)
+def marks_of(target: str, key: str) -> tuple[str, str]:
+    """The id and the token of a key in these books."""
+    return marker_id(target, key), marker_token(target, key)
 
 
 def _not_later(asked: Instant | None, now: Instant) -> None:
@@ -205,7 +209,7 @@ def probe_of(change: Change, service: Known) -> Sending | None:
     if isinstance(change, Reverse):
         return None  # known by what it reverses: `sending_of` looks for that
     kind = "redeem" if isinstance(change, RedeemPoints) else "add"
-    markers = _markers(service, change.key)
+    markers = marks_of(service.target, change.key)
     return Sending(kind, change.customer_id, change.points or 0, *markers, reference_id=change.reference_id)
 
 

@@ -23,12 +23,13 @@ GIVEN_BACK: Final = "given_back"
 SPENT: Final = "spent"
 EXPIRED: Final = "expired"
 REFUSED: Final = "refused"
+UNKNOWN: Final = "unknown"
 
 
 @dataclass(slots=True)
 class UndoReport:
     """What an undo came to. Each of the buckets ``reversed``, ``kept`` and ``failed`` is a list of customers with
-    points and a reason: ``taken_back`` or ``given_back``; ``spent`` or ``expired``; ``refused``.
+    points and a reason: ``taken_back`` or ``given_back``; ``spent`` or ``expired``; ``refused`` or ``unknown``.
 
     ``entries``: those of the run that are there; ``reversed_before``: those among them that something else had
     reversed; ``deleted``: those that went with deleted customers, where that is known; instants in milliseconds.
@@ -47,8 +48,15 @@ class UndoReport:
 
     @property
     def exit_status(self) -> int:
-        """0, or 3 where something could not be had back."""
+        """0, 3 where something could not be had back, 8 where that is not known of something."""
+        if self.unknown:
+            return 8
         return 3 if self.kept or self.failed else 0
+
+    @property
+    def unknown(self) -> int:
+        """Points of which cannot be told whether they are reversed: the undoing has not ended."""
+        return _points(self.failed, UNKNOWN)
 
     def counts(self) -> dict[str, Any]:
         """``rpctl.undo-report/1`` without its buckets."""
@@ -81,6 +89,7 @@ class UndoReport:
                 (self.kept, one.spent, SPENT),
                 (self.kept, one.expired, EXPIRED),
                 (self.failed, one.refused, REFUSED),
+                (self.failed, one.unknown, UNKNOWN),
             ):
                 if points:
                     bucket.append({"customerId": one.customer_id, "points": points, "reason": reason})
@@ -105,9 +114,7 @@ def undo_run(
     total = report.there.entries - report.there.reversed - report.there.reversed_before
     done = 0
     try:
-        below = runs.begin_undo(kept.run, clock())
-        while (step := runs.undo_some(kept.run, below)) is not None:
-            looked_at, below = step
+        for looked_at in runs.undo(kept.run, clock()):
             done += looked_at
             listener.on_progress("undoing", done, total)
     except RpctlError as error:
@@ -120,7 +127,8 @@ def undo_run(
     report.there = runs.run_entries(kept.run)
     report.sort(runs.undone(kept.run))
     report.ended_at = clock()
-    runs.finish_undo(kept.run, report.ended_at, report.counts())
+    if not report.unknown:
+        runs.finish_undo(kept.run, report.ended_at, report.counts())
     return report
 
 

@@ -97,8 +97,15 @@ class LedgerRuns(ABC):
         with self._runs() as runs:
             return undo.run_entries(runs.connection, run)
 
+    def undo(self, run: str, now: Instant) -> Iterator[int]:
+        """See `UndoableRuns`; some entries are one transaction."""
+        below = self.begin_undo(run, now)
+        while (step := self.undo_some(run, below)) is not None:
+            looked_at, below = step
+            yield looked_at
+
     def begin_undo(self, run: str, now: Instant) -> int:
-        """See `UndoableRuns`."""
+        """Marks the run; returns where its entries end: the ``below`` of the first `undo_some`."""
         from rpctl.backends.ledger.sql import undo
 
         with self._runs(write=True) as runs:
@@ -106,7 +113,8 @@ class LedgerRuns(ABC):
             return undo.span(runs.connection, run)[1] + 1
 
     def undo_some(self, run: str, below: int) -> tuple[int, int] | None:
-        """See `UndoableRuns`."""
+        """Reverses some of the run's entries before that place, the latest first, in one transaction: how many were
+        looked at, and the next ``below``. None where none is left."""
         from rpctl.backends.ledger.undoing import Undoing
 
         store, _ = self.tables(write=True, make=False)

@@ -181,14 +181,20 @@ def shown(session: Session, report: Report, *, dry_run: bool = False) -> View:
     if report.refused:
         kept = f"; they are in {document['rejectsFile']}" if document["rejectsFile"] else ""
         session.terminal.warn(f"refused: {report.refused} of {report.rows} rows{kept}")
+    if report.unknown:
+        waiting = f", and {report.waiting:,} rows of the same customers wait for them" if report.waiting else ""
+        session.terminal.warn(f"unknown: {report.unknown} of {report.rows} rows{waiting}")
+        session.terminal.note(
+            session.repeat_hint or "The same command looks again for them and goes on; what is in counts once."
+        )
     if report.overtaken_at_line is not None:
-        session.terminal.warn(_overtaken(report))
+        session.terminal.warn(_overtaken_online(session, report) if session.settings.is_online else _overtaken(report))
     if not report.rows:
         session.terminal.note("the file has a header and no rows")
     if report.already_applied and not (report.applied or report.refused or report.unknown):
         nothing = " or earns nothing" if report.skipped else ""
         session.terminal.note(f"every row is in already{nothing}; nothing was changed")
-    if not report.is_whole and session.repeat_hint:
+    if not report.is_whole and not report.unknown and session.repeat_hint:
         session.terminal.note(session.repeat_hint)
     if dry_run:
         session.terminal.note("dry run: nothing was changed")
@@ -207,6 +213,16 @@ def _overtaken(report: Report) -> str:
         f"{report.applied:,} rows before line {report.overtaken_at_line} were applied (run {report.run}), none from "
         "there on. Leave the file as it is, or they count again: the same command goes on when every row passes, and "
         "without --strict it applies those that do"
+    )
+
+
+def _overtaken_online(session: Session, report: Report) -> str:
+    """The same of a service, where what is in stays in."""
+    undo = session.command("imports", "undo", report.run or "")
+    return (
+        f"--strict was not kept: the service refused line {report.overtaken_at_line} after every row had passed. "
+        f"{report.applied:,} rows are in (run {report.run}); `{undo}` takes them back. The same command goes on when "
+        "every row passes, and without --strict it applies those that do"
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -104,7 +104,8 @@ class Pass:
     def go(self, backend: Applies) -> None:
         """Every row in the file's order, until there are too many errors, or in a strict pass one."""
         self._is_atomic = backend.is_atomic
-        with _no_search_for_garbage(), closing(self._settled(backend)) as settled:
+        quick = _no_search_for_garbage() if backend.is_atomic else nullcontext()
+        with quick, closing(self._settled(backend)) as settled:
             for outcomes in settled:
                 self._settle(outcomes)
             if self._report.overtaken_at_line is None:
@@ -191,6 +192,11 @@ class Pass:
             waiting.popleft()
         self._on_progress(report.rows)
 
+    @property
+    def _is_void(self) -> bool:
+        """Whether what is settled now would have been applied, had nothing of it been refused."""
+        return self._is_atomic and self._report.overtaken_at_line is not None
+
     def _settle_singly(self, piece: _Piece, outcomes: Sequence[Outcome]) -> int:
         """Counts rows of a piece as far as outcomes are there for them: how many of these it took."""
         decided = 0
@@ -211,7 +217,7 @@ class Pass:
 
     def _all_applied(self, piece: _Piece, outcomes: Sequence[Outcome]) -> bool:
         """Counts outcomes that are all the same for rows that are all changes, as most are; False: they are not."""
-        if not piece.are_changes or self._report.overtaken_at_line is not None:
+        if not piece.are_changes or self._is_void:
             return False
         if set(map(type, outcomes)) != {Applied}:
             return False
@@ -232,7 +238,7 @@ class Pass:
     def _count(self, piece: _Piece, at: int, change: AddPoints | RedeemPoints, outcome: Outcome) -> None:
         report = self._report
         if isinstance(outcome, Applied):
-            if report.overtaken_at_line is not None:
+            if self._is_void:
                 return  # it would have been
             report.applied += 1
             report.expired_on_arrival += outcome.expired_on_arrival
@@ -254,8 +260,8 @@ class Pass:
             if isinstance(outcome.error, KeyReused):
                 reused = self._rows.planner.reused(piece.rows[at], change.key, piece.ordinal + at)
             self._refuse(piece, at, outcome.error.code, reused or outcome.error.message)
-            if self._strict and not self._is_atomic and report.stopped_at_line is None:
-                report.stopped_at_line = piece.lines[at]
+            if self._strict and report.overtaken_at_line is None:
+                report.overtaken_at_line = piece.lines[at]
         else:
             report.skipped += 1
 

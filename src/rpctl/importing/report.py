@@ -27,8 +27,8 @@ class Report:
     customer is unknown or the run was stopped;
     ``skipped``: order values that earn no whole point, and balances of 0; ``expired_on_arrival``: those of the
     applied whose validity was over already; ``stopped_at_line``: the line after which ``max_errors`` ended the run;
-    ``overtaken_at_line``: the line from which on a strict run applied nothing, because others changed the ledger
-    after its rehearsal and a row was refused that had passed;
+    ``overtaken_at_line``: the line from which on a strict run applied nothing, or on a service sent nothing more,
+    because others changed the points after its rehearsal and a row was refused that had passed;
     ``started_at``, ``ended_at``: milliseconds since 1970; ``rejects_file``: None where nothing was refused;
     ``applied_before``: rows that the run had applied when it was gone on with (they are among ``applied`` once they
     are looked at again), ``worked_before_ms``: how long it had taken for that.

@@ -60,8 +60,8 @@ def import_file(
 
     A strict run whose rehearsal meets a refusal applies nothing. Where others change the ledger between rehearsal
     and application, so that a row is refused after all, nothing of its transaction is applied and the run stops
-    there, unfinished (`Report.overtaken_at_line`): of a file of one transaction nothing at all is. On a service the
-    rows before it are in (`Report.stopped_at_line`).
+    there, unfinished (`Report.overtaken_at_line`): of a file of one transaction nothing at all is. On a service what
+    was sent before that is in.
 
     Raises `InvalidFile` for a file that is unusable as a whole, `InvalidValue` for options that are, and
     `OutputExists` where other rejects are in the way, all before anything is applied. At any time: `InvalidFile`
@@ -334,7 +334,7 @@ class _Job:
     def _end(self, report: Report, rejects: RejectsFile) -> Report:
         report.ended_at = self.clock()
         report.rejects_file = rejects.place()
-        if report.stopped_at_line is not None and not self.options.strict:
+        if report.stopped_at_line is not None:
             self.listener.on_note(
                 f"Stopped after line {report.stopped_at_line}: {report.refused} rows were refused "
                 f"(--max-errors {self.options.max_errors}). The rows after it were not looked at; a higher limit "

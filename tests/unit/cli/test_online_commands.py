@@ -237,7 +237,6 @@ def test_a_damaged_ledger_is_told(command_line: Callable[..., Any], home: Path) 
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (("imports", "undo", "x"), "unsupported_operation"),
         (("ledger", "verify"), "unsupported_operation"),
         (("points", "add", "C1", "5", "--reason", "why"), "unsupported_operation"),
         (("points", "redeem", "C1", "--option", "x"), "unsupported_operation"),

@@ -169,8 +169,6 @@ class Connection:
             length = int(size[1], 16)
             if length == 0:
                 break
-            if length > left:
-                raise TooLong(status)
             pieces.append(self._exactly(length, status, ends_s, left))
             left -= length
             if self._until(b"\r\n", ends_s):

@@ -92,13 +92,25 @@ def test_what_nobody_asked_for_answers_nothing_later(client: Make, serve: Make) 
         if talk.request():
             talk.send(reply(201))
 
-    made = client(serve(behave).url)
+    server = serve(behave)
+    made = client(server.url)
     for _ in range(2):
         assert made.http.request("POST", "/points", safe=False).status == 201
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("client", ["directly"], indirect=True)  # httpx lets the pieces win
+def test_an_answer_with_two_lengths_is_none(client: Make, serve: Make) -> None:
+    both = HEAD + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
+    server = serve(lambda talk: talk.request() and talk.send(both))
+    with pytest.raises(Unsettled):
+        client(server.url).http.request("POST", "/points", safe=False)
+    assert len(server.got) == 1
 
 
 def test_an_answer_that_comes_before_the_request_is_whole_is_one_or_none(client: Make, serve: Make) -> None:
     def behave(talk: Talk) -> None:
+        talk._more()  # its beginning
         talk.send(reply(413))
         talk.reset()
 
@@ -117,12 +129,16 @@ def test_an_answer_that_comes_before_the_request_is_whole_is_one_or_none(client:
 
 def test_the_watch_calls_in_time_and_not_what_is_done() -> None:
     watch, called = Watch(), []
+    later = watch.begin(60.0, lambda: called.append("later"))
+    time.sleep(0.02)  # by now its thread waits
     done = watch.begin(0.05, lambda: called.append("done"))
     started_s = time.monotonic()
     watch.begin(0.3, lambda: called.append(time.monotonic() - started_s))
     watch.begin(0.1, lambda: called.append(time.monotonic() - started_s))
     watch.end(done)
     time.sleep(0.6)
+    watch.end(later)
+    watch.rest()
     assert called == [pytest.approx(0.1, abs=0.1), pytest.approx(0.3, abs=0.1)]
 
 

@@ -140,6 +140,18 @@ def test_a_ready_token_that_is_refused_is_told(client: Make, serve: Make) -> Non
     assert len(server.got) == 1
 
 
+def test_threads_that_come_at_once_have_the_same_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Credentials, "ready_token", lambda self: time.sleep(0.05))
+    credentials, made = _credentials("https://api.test"), []
+    threads = [threading.Thread(target=lambda: made.append(credentials.service(["view"]))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 4
+    assert len(set(map(id, made))) == 1
+
+
 def test_a_token_goes_to_its_own_service_only(client: Make, serve: Make) -> None:
     from rpctl.errors import UsageError
 
@@ -148,6 +160,18 @@ def test_a_token_goes_to_its_own_service_only(client: Make, serve: Make) -> None
     with pytest.raises(UsageError, match="are not sent to"):
         client(server.url).http.request("POST", "/points", auth=auth, safe=False)
     assert server.got == []
+
+
+@pytest.mark.parametrize("status", [201, 401])
+def test_the_trace_of_a_change_holds_no_token(client: Make, serve: Make, status: int) -> None:
+    server = serve(answering(reply(status, {"token": "s3cret"})))
+    made = client(server.url)
+    auth = _credentials(server.url, RPCTL_ACCESS_TOKEN="T0ken").service(["view"])
+    made.http.request("POST", "/points", auth=auth, json={"points": 5}, params={"siteCode": "a"}, safe=False)
+    sent, answered = made.trace
+    assert sent == f"> POST {server.url}/points?siteCode=a"
+    assert answered.partition(" (")[0] == f"< {status} POST /points"
+    assert answered.endswith(" ms)")
 
 
 # -- twins ------------------------------------------------------------------------------------------------

@@ -111,11 +111,12 @@ __rpctl_command() {
         ;;
     'imports resume')
         switches+=' --wait'
-        takes+=' --max-errors --rejects'
+        takes+=' --max-errors --rejects --concurrency --rate'
         arguments='nothing'
         ;;
     'imports undo')
         switches+=' --dry-run --wait -y --yes'
+        takes+=' --concurrency --rate'
         arguments='nothing'
         ;;
     'imports prune')

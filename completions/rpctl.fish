@@ -56,7 +56,9 @@ function __rpctl_takes
         case 'imports show'
             printf '%s\n' --state
         case 'imports resume'
-            printf '%s\n' --max-errors --rejects
+            printf '%s\n' --max-errors --rejects --concurrency --rate
+        case 'imports undo'
+            printf '%s\n' --concurrency --rate
         case 'imports prune'
             printf '%s\n' --older-than
         case 'auth login'
@@ -290,9 +292,13 @@ complete -c rpctl -n '__rpctl_at \'imports show\'' -l state -x -d 'With --rows: 
 
 complete -c rpctl -n '__rpctl_at \'imports resume\'' -l max-errors -x -d 'Stop when so many rows are refused, in place of the limit it had'
 complete -c rpctl -n '__rpctl_at \'imports resume\'' -l rejects -r -F -d 'Where refused rows go, in place of where they were to go'
+complete -c rpctl -n '__rpctl_at \'imports resume\'' -l concurrency -x -d 'Requests at a time to a service, 1 to 128'
+complete -c rpctl -n '__rpctl_at \'imports resume\'' -l rate -x -d 'Requests a second at most; by default what the service takes'
 complete -c rpctl -n '__rpctl_at \'imports resume\'' -l wait -d 'Wait where another process is at work on the same file'
 
 complete -c rpctl -n '__rpctl_at \'imports undo\'' -l dry-run -d 'Show what it would come to, change nothing'
+complete -c rpctl -n '__rpctl_at \'imports undo\'' -l concurrency -x -d 'Requests at a time to a service, 1 to 128'
+complete -c rpctl -n '__rpctl_at \'imports undo\'' -l rate -x -d 'Requests a second at most; by default what the service takes'
 complete -c rpctl -n '__rpctl_at \'imports undo\'' -l wait -d 'Wait where another process is at work on the same file'
 complete -c rpctl -n '__rpctl_at \'imports undo\'' -s y -l yes -d 'Do not ask'
 

@@ -62,11 +62,50 @@ markers	ok
 ledger	ok
 completion	warn
 
-# Imports are a ledger's, for the time being
-$ rpctl points import data/cdnow-orders-sample.csv
-error: `rpctl points import` works on a local ledger, and Profile try works on a service.
-hint: --offline works on the profile's own ledger; another profile or --offline --ledger FILE on another.
-[6]
+# A file of changes, each row sent once; the same file again changes nothing
+$ printf 'customer_id,points\nC1,50\nC2,20\nC1,-70\nC3,-5\n' > bonus.csv
+$ rpctl points import bonus.csv --dry-run -o json --fields rows,applied,refused
+warning: refused: 1 of 4 rows; they are in bonus.rejected.csv
+note: dry run: nothing was changed
+{
+  "rows": 4,
+  "applied": 3,
+  "refused": 1
+}
+[3]
+$ rpctl points import bonus.csv -o json --fields rows,applied,refused,rejectsFile
+warning: refused: 1 of 4 rows; they are in bonus.rejected.csv
+{
+  "rows": 4,
+  "applied": 3,
+  "refused": 1,
+  "rejectsFile": "bonus.rejected.csv"
+}
+[3]
+$ rpctl points import bonus.csv -q -o json --fields applied,alreadyApplied,refused --rejects again.csv
+warning: refused: 1 of 4 rows; they are in again.csv
+{
+  "applied": 0,
+  "alreadyApplied": 3,
+  "refused": 1
+}
+[3]
+$ rpctl customer list --no-header
+C1	10
+C2	20
+$ run=$(rpctl imports list --no-header --fields run | tail -1)
+$ rpctl imports show $run --rows --fields line,customerId,operation,points,state,code
+line	customerId	operation	points	state	code
+2	C1	add	50	applied	
+3	C2	add	20	applied	
+4	C1	redeem	70	applied	
+$ rpctl imports undo $run --yes --no-header
+note: the service chooses the lots that points are taken from
+note: reversed: entries 3, points taken back 70, given back 70
+note: the file's rows count again only with `rpctl points import --again`
+reversed	C1	50	taken_back
+reversed	C1	70	given_back
+reversed	C2	20	taken_back
 $ kill $sandbox
 $ RPCTL_TIMEOUT_S=1 rpctl points balance C1
 error: 127.0.0.1:<port> cannot be reached: Connection refused.

@@ -1,11 +1,25 @@
 """Exactly once over a service that promises nothing: every change that goes to one goes through here.
 
-    journal    what was sent and what became of it, in a SQLite file of its own: intent first, then the request
-    requests   changes as they leave: points of an order value, moments, reversals
-    reconcile  what a summary tells of a sending; pure
-    deliver    changes of points, each once by its key
+One change:
+
+    journal       what was sent and what became of it, in a SQLite file of its own: intent first, then the request
+    requests      changes as they leave: points of an order value, moments, reversals
+    reconcile     what a summary tells of a sending; pure
+    refusals      why a service refused, in the ledger's words
+    deliver       changes of points, each once by its key
+    settle        the other writes: redeem options, customers, a customer's exchange for a coupon
     surroundings  the world: the time, how long to wait, whom to tell
-    settle     the other writes: redeem options, customers, a customer's exchange for a coupon
+
+Many changes:
+
+    bulk          an import: what fills the port's `Applies`
+    sight         what the service has of them before the first leaves
+    prepare       what is sent of each; rehearsal: the same with nothing sent
+    dispatch      the one thread that decides: claims, writes, hands over, judges; parcel: one of the changes on its way
+    lanes         who may go next, by customer and key; pure. pace: how fast; pure
+    crew          the threads that send. claims, marks: what one process holds and knows of the journal
+    runs          import runs recorded in the journal
+    undoing       takes back what a run applied; takeback: what that comes to for a customer; pure
 
 Nothing is sent again while an earlier sending may still count, and what cannot be told is said to be unknown.
 """

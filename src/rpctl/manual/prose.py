@@ -64,7 +64,8 @@ FILES: Final[Mapping[str, str]] = {
     "~/.local/state/rpctl/imports/": "Copies of what was piped into imports, each until its run has finished or is "
     "pruned.",
     "~/.local/state/rpctl/journal.db": "What was sent to services, written before each request, and what became of it; "
-    "journal.db-keys beside it is empty. Without it a change whose answer was lost can be sent twice: keep it.",
+    "import runs too. journal.db-keys and journal.db-imports beside it are empty. Without it a change whose answer was "
+    "lost can be sent twice: keep it.",
     "~/.local/share/rpctl/credentials/": "What `rpctl auth login` stored: secrets where there is no keyring, else only "
     "which there are.",
     "~/.cache/rpctl/tokens/": "Access tokens until they expire.",
@@ -161,6 +162,21 @@ REJECTS: Final = (
     "that say how cells are to be read stand in the name of its last column. The original file then does not count "
     "the row again. An existing file is never overwritten. The exit status is 3; --strict "
     "applies nothing unless every row passes, and --dry-run only tells what would become of them.",
+)
+
+OVER_A_SERVICE: Final = (
+    "Over a service every row is sent as a change of its own, --concurrency of them at a time (8 if nothing else is "
+    "said), those of one customer one after the other in the file's order. Before the first leaves, the service is "
+    "asked once what it has of these rows already; another machine may have sent them. Where it asks to slow down, the "
+    "whole import does; --rate sets a limit of requests a second. Where it is out of reach the import waits for it, "
+    "for as long as RPCTL_TIMEOUT_S says, and then ends with 75.",
+    "A row whose answer was lost is looked for before it is sent again (`rpctl help keys`). Where it cannot be told "
+    "whether it is in, it counts as `unknown`, later rows of that customer as `waiting`, and the exit status is 8: the "
+    "same command looks again and goes on. `rpctl imports show RUN --rows` lists what became of each row that was to "
+    "be sent.",
+    "--dry-run only reads from the service. --strict stops at the first row that is refused although every row had "
+    "passed, and names the command that takes back what is in. A column of reasons is refused, since the service keeps "
+    "none.",
 )
 
 CSV_EXAMPLES: Final[tuple[Block, ...]] = (

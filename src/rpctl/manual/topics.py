@@ -84,6 +84,8 @@ def _csv() -> Iterator[Block]:
     yield Heading("Refused rows")
     yield from map(Paragraph, prose.REJECTS)
     yield Paragraph(f"The columns that are added, {_listed(REJECT_COLUMNS)}, are read over.")
+    yield Heading("Over a service")
+    yield from map(Paragraph, prose.OVER_A_SERVICE)
     yield from prose.CSV_EXAMPLES
 
 

@@ -251,11 +251,16 @@ class Session:
 
     @property
     def _service(self) -> EmporixBackend:
+        backend = self._reading_service
+        backend.writing = True
+        return backend
+
+    @property
+    def _reading_service(self) -> EmporixBackend:
         from rpctl.backends.emporix.backend import EmporixBackend
 
         backend = self._opened()
         assert isinstance(backend, EmporixBackend)
-        backend.writing = True
         return backend
 
     @property
@@ -345,9 +350,9 @@ class Session:
         """Where the changes of an import go."""
         if not self.settings.is_online:
             return self.ledger
-        return self.bulk(options.concurrency, options.rate)
+        return self.bulk(options.concurrency, options.rate, writing=not options.dry_run)
 
-    def undoable_runs(self, concurrency: int | None, rate: float | None) -> UndoableRuns:
+    def undoable_runs(self, concurrency: int | None, rate: float | None, *, writing: bool) -> UndoableRuns:
         """Import runs and who reverses them. Raises `UnsupportedOperation` where a speed was typed for a ledger."""
         from rpctl.cli.importing import DEFAULT_CONCURRENCY, check_has_speed
 
@@ -357,14 +362,14 @@ class Session:
             return self.ledger
         from rpctl.delivery.undoing import ServiceRuns
 
-        bulk = self.bulk(concurrency or DEFAULT_CONCURRENCY, rate)
-        return ServiceRuns(self.journal(self._service.target), bulk, self.surroundings)
+        bulk = self.bulk(concurrency or DEFAULT_CONCURRENCY, rate, writing=writing)
+        return ServiceRuns(self.journal(self._reading_service.target), bulk, self.surroundings)
 
-    def bulk(self, concurrency: int, rate: float | None) -> Bulk:
-        """Who sends many changes to the profile's service."""
+    def bulk(self, concurrency: int, rate: float | None, *, writing: bool) -> Bulk:
+        """Who sends many changes to the profile's service; not ``writing``: a token for reading is enough."""
         from rpctl.delivery.bulk import Bulk, Speed
 
-        service = self._service
+        service = self._service if writing else self._reading_service
         speed = Speed(concurrency, rate, self.settings.timeout_s)
         self._bulk = Bulk(service, self.journal(service.target), self.surroundings, service.twin, speed)
         return self._bulk

@@ -44,7 +44,7 @@ class Speed(NamedTuple):
 
 def undo_import(session: Session, run: str, speed: Speed, *, dry_run: bool, wait: bool, yes: bool) -> View:
     """Undoes a run and answers with the report; exit status 3 where something could not be had back."""
-    backend = session.undoable_runs(*speed)
+    backend = session.undoable_runs(*speed, writing=not dry_run)
     if session.settings.read_only and not dry_run:
         raise ReadOnlyProfile(f"{session.whose} is read-only.", "With --dry-run nothing is changed.")
     kept = backend.kept_run(run)

@@ -21,7 +21,6 @@ from rpctl.delivery.prepare import About, Preparing
 from rpctl.delivery.rehearsal import Rehearsal
 from rpctl.delivery.requests import probe_of
 from rpctl.delivery.sight import Sight
-from rpctl.errors import CustomerNotFound
 
 if TYPE_CHECKING:
     from rpctl.backends.port import Record, Service
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from rpctl.domain.points import Summary
 
 _AWAITED_S: Final = 0.5
-_FEW_CUSTOMERS: Final = 50  # asked for one by one rather than with everybody else
+_FEW_CUSTOMERS: Final = 100  # asked for one by one rather than with everybody else
 
 
 class Speed(NamedTuple):
@@ -107,11 +106,8 @@ class Bulk:
         if few is None:
             for summary in self._service.summaries():
                 sight.see(summary)
-        for customer_id in sorted(few or ()):
-            try:
-                sight.see(self._service.summary(customer_id))
-            except CustomerNotFound:
-                continue
+        for summary in self.summaries(sorted(few or ())).values():
+            sight.see(summary)
         if sight.copies:
             self._world.warn(
                 f"the service has several entries of {sight.copies} of these rows: another machine sent them at the "

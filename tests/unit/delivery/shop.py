@@ -294,6 +294,11 @@ class Machine:
             self.told += outcomes
         return self.told
 
+    def apply_unsurveyed(self, *changes: Change, run: str = "run") -> list[Outcome]:
+        """A pass that knows nothing of what the service has, or could not find out about what was open."""
+        batch = Batch(changes, range(2, len(changes) + 2))
+        return [outcome for outcomes in self.bulk.apply_batches([batch], run=run) for outcome in outcomes]
+
     def rehearse(self, *changes: Change, stops: bool = False) -> list[Outcome]:
         """A dry run."""
         self.bulk.survey([changes], len(changes), rehearses=True, applies=False)

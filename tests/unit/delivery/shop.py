@@ -182,6 +182,10 @@ class Shop:
             entry_id == one.id or token == one.token or getattr(one, "reference_id", None) == key for one in everything
         )
 
+    def forget(self, customer_id: str) -> None:
+        """Somebody else deleted the customer."""
+        del self._added[customer_id], self._redeemed[customer_id]
+
     def book(self, sending: Sending) -> None:
         customer_id = sending.customer_id
         added, redeemed = self._added.setdefault(customer_id, []), self._redeemed.setdefault(customer_id, [])

@@ -9,18 +9,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rpctl.backends.port import Batch
 from rpctl.delivery.crew import Crew
 from rpctl.delivery.deliver import Deliverer
-from rpctl.delivery.dispatch import Dispatch, Sent
+from rpctl.delivery.dispatch import Dispatch, Tour
+from rpctl.delivery.marks import Marks
 from rpctl.delivery.pace import Pace
 from rpctl.delivery.parcel import Parcel, look_at
 from rpctl.delivery.prepare import About, Preparing
+from rpctl.delivery.reach import Reach
 from rpctl.delivery.rehearsal import Rehearsal
 from rpctl.delivery.requests import probe_of
 from rpctl.delivery.sight import Sight
+from rpctl.domain.outcomes import Withheld
 
 if TYPE_CHECKING:
     from rpctl.backends.port import Record, Service
@@ -61,9 +65,9 @@ class Bulk:
         self._journal = journal
         self._world = world
         self._about = About(service)
-        self._speed = speed
         self._crew = Crew(open_service, speed.concurrency)
-        self._pace = Pace(speed.rate)
+        reach = Reach(speed.patience_s, speed.concurrency)
+        self._tour = Tour(self._crew, Pace(speed.rate), Marks(journal), reach)
         self._sight: Sight | None = None
 
     # -- before ----------------------------------------------------------------------------------------
@@ -127,7 +131,8 @@ class Bulk:
     ) -> list[Outcome]:
         """See the port; the outcomes have no entries."""
         settled = self.apply_batches([changes], run=run, all_or_nothing=all_or_nothing, record=record)
-        return [outcome for outcomes in settled for outcome in outcomes]
+        outcomes = [outcome for some in settled for outcome in some]
+        return outcomes + [Withheld() for _ in range(len(outcomes), len(changes))]
 
     def apply_batches(
         self,
@@ -149,9 +154,8 @@ class Bulk:
             assert parcel.change is not None
             return preparing.decide(parcel.change, parcel.asked, parcel.line)
 
-        how = Sent(run, all_or_nothing, report, self._speed.patience_s)
-        dispatch = Dispatch(self._journal, self._world, self._crew, self._pace, prepare, how)
-        return dispatch.go(map(_parcels, batches))
+        tour = replace(self._tour, run=run, stops=all_or_nothing, report=report)
+        return Dispatch(self._journal, self._world, tour, prepare).go(map(_parcels, batches))
 
     # -- undone ----------------------------------------------------------------------------------------
 
@@ -177,9 +181,9 @@ class Bulk:
         self, rows: Sequence[Delivery], run: str, prepare: Callable[[Parcel], Delivery | Outcome]
     ) -> Iterator[list[Outcome]]:
         """Sends what was decided before, each row once and those of a customer in their order."""
-        how = Sent(run, patience_s=self._speed.patience_s)
-        dispatch = Dispatch(self._journal, self._world, self._crew, self._pace, prepare, how)
-        return dispatch.go([[Parcel(None, row.line or 0, row) for row in rows]])
+        tour = replace(self._tour, run=run)
+        parcels = [Parcel(None, row.line or 0, row) for row in rows]
+        return Dispatch(self._journal, self._world, tour, prepare).go([parcels])
 
     @contextmanager
     def rehearsal(self) -> Iterator[Rehearsal]:

@@ -26,8 +26,8 @@ class Claims:
         self._held[key] = held[0], held[1] + 1
 
     def release(self, key: str) -> None:
-        """Once less."""
-        stack, count = self._held.pop(key)
+        """Once less; what is not held is left alone."""
+        stack, count = self._held.pop(key, (ExitStack(), 0))
         if count > 1:
             self._held[key] = stack, count - 1
         else:

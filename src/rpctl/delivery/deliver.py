@@ -26,7 +26,7 @@ from rpctl.delivery.requests import (
     reversal_of,
     sending_of,
 )
-from rpctl.delivery.surroundings import MAX_SENDINGS
+from rpctl.delivery.surroundings import AFTER_FAILURE_S, MAX_SENDINGS
 from rpctl.domain.changes import AddPoints, Customers
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown
 from rpctl.errors import (
@@ -248,6 +248,10 @@ class Deliverer:
         except RpctlError as error:  # it is in; only what it looks like is not known
             self._world.note(f"it is in, but could not be read back: {error.message}")
             return self._applied(delivery, None, is_new=is_new)
+        if not known and reconcile.find(sending, summary, delivery.key) is None:  # it may not be shown yet
+            self._world.sleep(min(AFTER_FAILURE_S, self._world.settle_s))
+            with suppress(RpctlError):
+                summary = self._summary(sending.customer_id)
         if summary is not None:  # or it is read from where this is not known yet
             self._learn(sending.kind, reconcile.learned(sending, summary, delivery.key, known), known)
         self._check_copies(delivery, summary)

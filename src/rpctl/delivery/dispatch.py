@@ -13,33 +13,38 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from rpctl.backends.port import Unsettled
 from rpctl.delivery import reconcile
-from rpctl.delivery.claims import Claims
 from rpctl.delivery.journal import Delivery, State, recorded
 from rpctl.delivery.lanes import Lanes
-from rpctl.delivery.marks import Marks
-from rpctl.delivery.parcel import LEAVES_WITHIN_S, Gate, Parcel, Stopped, explain, is_of_the_row, look_at, send_off
+from rpctl.delivery.parcel import (
+    CONNECTS_WITHIN_S,
+    LEAVES_WITHIN_S,
+    Gate,
+    Parcel,
+    Stopped,
+    explain,
+    is_of_the_row,
+    look_at,
+    send_off,
+)
 from rpctl.delivery.prepare import settled_before
+from rpctl.delivery.reach import Reach
 from rpctl.delivery.reconcile import Verdict
 from rpctl.delivery.surroundings import AFTER_FAILURE_S, MAX_SENDINGS
+from rpctl.delivery.writing import Writing
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown, Withheld, is_refusal
-from rpctl.errors import (
-    DeliveryUnderWay,
-    NotLoggedIn,
-    RateLimited,
-    RpctlError,
-    ServiceUnavailable,
-    Temporary,
-)
+from rpctl.errors import DeliveryUnderWay, NotLoggedIn, RateLimited, RpctlError, ServiceUnavailable, Temporary
 
 if TYPE_CHECKING:
     from threading import Event
 
     from rpctl.delivery.crew import Answer, Crew, Work
     from rpctl.delivery.journal import Journal
+    from rpctl.delivery.marks import Marks
     from rpctl.delivery.pace import Pace
     from rpctl.delivery.surroundings import Surroundings
     from rpctl.domain.points import Summary
@@ -49,74 +54,59 @@ if TYPE_CHECKING:
 
 _WINDOW: Final = 32_768  # rows between the first that is not settled and the last that was taken in
 _AT_ONCE: Final = 256
-_RECORD_EVERY_S: Final = 1.0
 _TELL_EVERY_S: Final = 0.1
 _AWAITED_S: Final = 0.5
+_SOON_S: Final = 0.005
 _CLAIM_AGAIN_S: Final = 0.2
 _LONGEST_CLAIM_S: Final = 120.0
 _GRACE_S: Final = 5.0
-_FIRST_OUTAGE_S: Final = 1.0
-_LONGEST_OUTAGE_S: Final = 10.0
-_LONGEST_PAUSE_S: Final = 300.0
+_WORTH_SAYING_S: Final = 5.0
 
 
-class Sent(NamedTuple):
-    """What one pass over many changes is told. ``run``: the import that they belong to; ``stops``: the first refusal
-    ends it; ``record``: the report so far as JSON, to be kept with the run, None: not now; ``patience_s``: how long the
-    service may be out of reach."""
+@dataclass(frozen=True, slots=True)
+class Tour:
+    """What many passes of one command have in common. ``run``: the import that they belong to; ``stops``: the first
+    refusal ends it; ``report``: that of the run so far as JSON, None: not now; ``blocked``: customers of whom an
+    earlier change is unknown."""
 
+    crew: Crew
+    pace: Pace
+    marks: Marks
+    reach: Reach
     run: str | None = None
     stops: bool = False
-    record: Callable[[], str | None] = lambda: None
-    patience_s: float = 60.0
+    report: Callable[[], str | None] = lambda: None
+    blocked: set[str] = field(default_factory=set)
 
 
 class Dispatch:
     """One pass over many parcels."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        world: Surroundings,
-        crew: Crew,
-        pace: Pace,
-        prepare: Prepare,
-        how: Sent,
-    ) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, world: Surroundings, tour: Tour, prepare: Prepare) -> None:
         self._world = world
-        self._crew = crew
-        self._pace = pace
+        self._tour = tour
+        self._crew, self._pace, self._marks, self._reach = tour.crew, tour.pace, tour.marks, tour.reach
         self._prepare = prepare
-        self._how = how
-        self._gate = Gate(crew)
-        self._ahead = max(crew.size, 2)
+        self._writing = Writing(journal, tour.run, tour.report)
+        self._gate = Gate(self._crew)
+        self._ahead = max(self._crew.size, 2)
         self._lanes: Lanes[Parcel] = Lanes()
         self._window: deque[Parcel] = deque()
         self._cleared: deque[Parcel] = deque()  # claimed and decided on; they wait for room
         self._limbo: list[tuple[float, int, Parcel]] = []
-        self._claims = Claims(journal)
-        self._marks = Marks(journal)
-        self._released: list[str] = []
-        self._whole: list[Delivery] = []
-        self._settled: dict[str, Delivery] = {}
-        self._learner: Parcel | None = None
-        self._blocked: set[str] = set()
-        self._open = 0
         self._counted = 0
+        self._learner: Parcel | None = None
+        self._open = 0
         self._is_exhausted = self._is_stopping = False
         self._failure: BaseException | None = None
-        self._failed_s = 0.0
-        self._out_since_s: float | None = None
-        self._paused_s = float("-inf")
-        self._outages = 0
-        self._recorded_s = self._told_s = time.monotonic()
+        self._told_s = time.monotonic()
 
     # -- the loop --------------------------------------------------------------------------------------
 
     def go(self, batches: Iterable[list[Parcel]]) -> Iterator[list[Outcome]]:
         """Delivers them; answers with the outcomes in order, some at a time. After a refusal that stops it, or what
-        keeps everything from being sent, what is under way is heard first. Raises what keeps it from going on."""
+        keeps everything from being sent, what is under way is heard first, and rows behind the last that was settled
+        are not told of. Raises what keeps it from going on."""
         batches = iter(batches)
         try:
             while not self._is_done():
@@ -124,12 +114,13 @@ class Dispatch:
                 yield from self._told()
                 if not self._is_done():
                     self._hear()
-            self._commit()
+            self._writing.commit()
         except BaseException:
             self._wind_up()
             raise
-        self._gate.is_shut = True
-        self._claims.close()
+        finally:
+            self._gate.is_shut = True
+            self._writing.close()
         if rest := self._rest():
             yield rest
         if self._failure is not None:
@@ -137,22 +128,10 @@ class Dispatch:
 
     def _is_done(self) -> bool:
         if self._failure is not None:
-            return not self._crew.under_way or time.monotonic() > self._failed_s + self._how.patience_s
+            return not self._crew.under_way
         if self._is_stopping:
             return not self._crew.under_way and not self._limbo
         return self._is_exhausted and not self._open
-
-    def _take_in(self, batches: Iterator[list[Parcel]]) -> None:
-        if self._is_exhausted or len(self._window) >= _WINDOW:
-            return
-        batch = next(batches, None)
-        if batch is None:
-            self._is_exhausted = True
-            return
-        for parcel in batch:
-            self._window.append(parcel)
-            self._lanes.add(parcel)
-        self._open += len(batch)
 
     def _told(self) -> Iterator[list[Outcome]]:
         """The outcomes of the first rows, as far as they are settled."""
@@ -168,65 +147,66 @@ class Dispatch:
             yield outcomes
 
     def _rest(self) -> list[Outcome]:
-        """What is left at the end: of what was not sent nothing is told but in front of what was."""
-        outcomes = [self._unsettled(one) if one.outcome is None else one.outcome for one in self._window]
-        while outcomes and isinstance(outcomes[-1], Withheld):
+        """What is left at the end."""
+        outcomes = [_unsettled(one) if one.outcome is None else one.outcome for one in self._window]
+        while self._is_stopping and outcomes and isinstance(outcomes[-1], Withheld):
             outcomes.pop()
         self._window.clear()
         return outcomes
-
-    @staticmethod
-    def _unsettled(parcel: Parcel) -> Outcome:
-        return Unknown(f"Whether the change with key {parcel.key} is in is not known yet.") if parcel.is_unclear else (
-            Withheld()
-        )  # fmt: skip
 
     # -- out -------------------------------------------------------------------------------------------
 
     def _hand_out(self, batches: Iterator[list[Parcel]]) -> None:
         """As many as there is room for. A row that is to teach what the service keeps is sent alone."""
         self._clear(batches)
-        if self._is_stopping:
-            return
-        room = self._crew.size + self._ahead - self._crew.under_way
-        is_busy = self._crew.under_way > self._crew.size
-        if self._learner is not None or not self._cleared or (is_busy and room < self._ahead // 2):
-            return
         now_s = time.monotonic()
+        most = self._room(now_s)
         leaving: list[Parcel] = []
-        most = min(room, self._pace.allows(now_s))
         while self._cleared and len(leaving) < most:
-            if self._marks.is_to_be_learned(self._cleared[0].sending.kind):
-                if leaving or self._crew.under_way:
+            if self._is_lesson(self._cleared[0]):
+                if leaving:
                     break
                 self._learner = self._cleared[0]
+                most = 1
             leaving.append(self._cleared.popleft())
-            if self._learner is not None:
-                break
-        if leaving:
-            self._send(leaving, now_s)
-
-    def _send(self, parcels: list[Parcel], now_s: float) -> None:
-        self._stamp(parcels)
-        self._pace.left(now_s, len(parcels))
-        for parcel in parcels:
+        if not leaving:
+            return
+        self._stamp(leaving)
+        self._pace.left(now_s, len(leaving))
+        for parcel in leaving:
             parcel.left_s = now_s
             parcel.sendings += 1
             self._crew.hand(parcel, send_off(parcel, self._gate))
 
+    def _room(self, now_s: float) -> int:
+        """How many may be handed over now; few at a time are not worth a transaction while there is enough to do."""
+        under_way = self._crew.under_way
+        if self._is_stopping or self._learner is not None or not self._cleared:
+            return 0
+        if under_way and (self._reach.is_doubtful or self._is_lesson(self._cleared[0])):
+            return 0
+        room = 1 if self._reach.is_doubtful else self._crew.size + self._ahead - under_way
+        if under_way > self._crew.size and room < self._ahead // 2:
+            return 0
+        return min(room, self._pace.allows(now_s))
+
+    def _is_lesson(self, parcel: Parcel) -> bool:
+        return self._marks.is_to_be_learned(parcel.sending.kind)
+
     def _stamp(self, parcels: list[Parcel]) -> None:
-        """Writes that they are about to be sent."""
-        sent_at, ticks = self._world.stamp(ahead_ms=int(LEAVES_WITHIN_S * 1000))
+        """Writes that they are about to be sent. Where that takes long, they may leave the later."""
+        slack_s = LEAVES_WITHIN_S + 2 * self._writing.took_s
+        sent_at, ticks = self._world.stamp(ahead_ms=int((slack_s + CONNECTS_WITHIN_S) * 1000))
+        stamped_s = time.monotonic()
         for parcel in parcels:
             sending = parcel.sending._replace(tagged=self._marks.is_tagged(parcel.sending.kind))
             parcel.learns = parcel is self._learner or not self._marks.reaches(sending)
             parcel.delivery = parcel.row._replace(
                 state=State.SENDING, sent_at=sent_at, ticks=ticks, sending=sending, told=None
             )
-        written_s = time.monotonic()
-        self._commit([parcel.row for parcel in parcels])
+        self._writing.commit([parcel.row for parcel in parcels])
         for parcel in parcels:
-            parcel.leaves_by_s = written_s + LEAVES_WITHIN_S
+            parcel.leaves_by_s = stamped_s + slack_s
 
     def _clear(self, batches: Iterator[list[Parcel]]) -> None:
         """Claims and decides on those that may go, until there are enough to send."""
@@ -237,16 +217,28 @@ class Dispatch:
                 return
             group = [self._lanes.take() for _ in range(min(self._lanes.ready, _AT_ONCE))]
             claimed = [parcel for parcel in group if self._is_claimed(parcel)]
-            rows = self._journal.find_all([parcel.key for parcel in claimed])
+            rows = self._writing.find([parcel.key for parcel in claimed])
             for parcel in claimed:
-                self._decide(parcel, self._settled.get(parcel.key) or rows.get(parcel.key))
-            if len(self._whole) + len(self._settled) >= _AT_ONCE:
-                self._commit()
+                self._decide(parcel, rows.get(parcel.key))
+            if len(self._writing) >= _AT_ONCE:
+                self._writing.commit()
+
+    def _take_in(self, batches: Iterator[list[Parcel]]) -> None:
+        if self._is_exhausted or len(self._window) >= _WINDOW:
+            return
+        batch = next(batches, None)
+        if batch is None:
+            self._is_exhausted = True
+            return
+        for parcel in batch:
+            self._window.append(parcel)
+            self._lanes.add(parcel)
+        self._open += len(batch)
 
     def _is_claimed(self, parcel: Parcel) -> bool:
         """Only this process works on its key now; else it is tried again soon."""
         try:
-            self._claims.take(parcel.key)
+            self._writing.claim(parcel.key)
         except DeliveryUnderWay as error:
             now_s = time.monotonic()
             parcel.awaited_since_s = parcel.awaited_since_s or now_s
@@ -257,64 +249,79 @@ class Dispatch:
         return True
 
     def _decide(self, parcel: Parcel, known: Delivery | None) -> None:
-        if parcel.customer_id in self._blocked:
+        is_blocked = parcel.customer_id in self._tour.blocked
+        if known is not None and not known.is_free:
+            self._decide_known(parcel, known, is_blocked=is_blocked)
+        elif is_blocked:
             self._end(parcel, Withheld())
-        elif known is None or known.is_free:
+        else:
             decided = self._prepare(parcel)
             if not isinstance(decided, Delivery):
                 self._end(parcel, decided)
             elif decided.state is not State.PLANNED:  # by somebody else
-                self._whole.append(decided)
+                self._writing.add(decided)
                 self._end(parcel, AlreadyApplied())
             else:
                 parcel.delivery = decided
                 self._cleared.append(parcel)
-        elif (settled := settled_before(known, parcel.asked)) is not None:
+
+    def _decide_known(self, parcel: Parcel, known: Delivery, *, is_blocked: bool) -> None:
+        """What was sent before, by whomever."""
+        settled = settled_before(known, parcel.asked)
+        if settled is not None:
             self._end(parcel, settled)
+            return
+        parcel.delivery, parcel.is_unclear = known, True
+        if is_blocked or (known.state is State.UNKNOWN and self._marks.is_blind(known.sending.kind)):
+            self._give_up(parcel)
         else:
-            parcel.delivery, parcel.is_unclear = known, True
-            if known.state is State.UNKNOWN and self._marks.is_blind(known.sending.kind):
-                self._give_up(parcel, None)
-            else:
-                ago_s = self._world.ago_s(known.sent_at, known.ticks)
-                self._await(parcel, Unsettled("it was sent before", answered=False, since_s=ago_s))
+            ago_s = self._world.ago_s(known.sent_at, known.ticks)
+            self._await(parcel, Unsettled("it was sent before", answered=False, since_s=ago_s))
 
     # -- in --------------------------------------------------------------------------------------------
 
     def _hear(self) -> None:
         """What came back, and what is due to be looked for."""
-        now_s = time.monotonic()
-        wait_s = _AWAITED_S
-        if self._limbo:
-            wait_s = min(wait_s, self._limbo[0][0] - now_s)
-        if self._cleared and self._crew.under_way < self._crew.size:
-            wait_s = min(wait_s, self._pace.wait_s(now_s))
-        if not (self._limbo or self._cleared or self._crew.under_way):
-            wait_s = 0.0
         stale: list[tuple[Parcel, Event]] = []
-        for answer in self._crew.hear(wait_s):
+        for answer in self._crew.hear(self._idle_s(time.monotonic())):
             if answer.work is None:
                 stale.append((answer.subject, answer.value))
             elif answer.subject.is_looked_for:
                 self._looked(answer.subject, answer)
             else:
                 self._answered(answer.subject, answer)
-        if stale:
+        if stale and self._failure is None:
             self._stamp([parcel for parcel, _ in stale])
-            for _, written in stale:
-                written.set()
+        for _, written in stale:
+            written.set()
         self._look_again()
         if not self._crew.under_way and not self._cleared:
-            self._commit()
+            self._writing.commit()
+
+    def _idle_s(self, now_s: float) -> float:
+        """For how long there is nothing to do but to hear."""
+        if not (self._limbo or self._cleared or self._crew.under_way):
+            return 0.0
+        waits = [_AWAITED_S]
+        may_leave_s = self._pace.wait_s(now_s)
+        if self._limbo:
+            waits.append(max(self._limbo[0][0] - now_s, may_leave_s, _SOON_S))
+        if self._cleared and self._crew.under_way < self._crew.size:
+            is_alone = self._learner is not None or self._reach.is_doubtful or self._is_lesson(self._cleared[0])
+            if not (is_alone and self._crew.under_way):
+                waits.append(max(may_leave_s, 0.0))
+        return min(waits)
 
     def _look_again(self) -> None:
         now_s = time.monotonic()
         while self._limbo and self._limbo[0][0] <= now_s:
-            parcel = heapq.heappop(self._limbo)[2]
-            if not parcel.is_unclear:
-                self._lanes.put_back(parcel)
-            else:
+            if not self._limbo[0][2].is_unclear:
+                self._lanes.put_back(heapq.heappop(self._limbo)[2])
+            elif self._pace.allows(now_s) and self._crew.under_way < self._crew.size + self._ahead:
+                parcel = heapq.heappop(self._limbo)[2]
                 self._ask(parcel, look_at(parcel.customer_id))
+            else:
+                return
 
     def _ask(self, parcel: Parcel, work: Work) -> None:
         parcel.is_looked_for, parcel.left_s = True, time.monotonic()
@@ -324,45 +331,54 @@ class Dispatch:
     def _answered(self, parcel: Parcel, answer: Answer) -> None:
         """What came of a sending."""
         error = answer.error
-        is_lesson, self._learner = parcel is self._learner, None if parcel is self._learner else self._learner
+        is_lesson = parcel is self._learner
+        if is_lesson:
+            self._learner = None
         if error is None:
-            self._out_since_s, self._outages = None, 0
+            self._reach.answered()
             if parcel.learns:
                 self._marks.learn(parcel.row, answer.value, is_lesson=is_lesson)
             self._applied(parcel)
         elif isinstance(error, Unsettled):
             parcel.is_unclear = True
             self._await(parcel, error)
+            self._pause(self._reach.unclear(time.monotonic(), parcel.left_s), _unheard(error))
         elif isinstance(error, Stopped):
             self._not_sent(parcel)
         elif isinstance(error, RateLimited):
             self._slow_down(parcel, error)
-        elif isinstance(error, Temporary) and self._is_out(parcel, error):
+        elif isinstance(error, Temporary):
+            self._pause(self._reach.gone(time.monotonic(), parcel.left_s), error)
             self._again(parcel)
         elif isinstance(error, RpctlError) and not isinstance(error, NotLoggedIn) and is_of_the_row(error):
+            self._reach.answered()
             if parcel.is_unclear:
                 parcel.refusal = error
                 self._ask(parcel, look_at(parcel.customer_id))
             else:
                 self._refused(parcel, error)
-        else:
+        elif isinstance(error, RpctlError):
             self._not_sent(parcel)
+            self._fail(error)
+        else:  # a mistake of ours, and nobody knows how far it had come
+            parcel.is_unclear = True
             self._fail(error)
 
     def _looked(self, parcel: Parcel, answer: Answer) -> None:
         """What the service has of a customer whose change was not clearly answered; or why it refused one."""
         parcel.is_looked_for = False
-        if isinstance(answer.error, Temporary):
-            if self._is_out(parcel, answer.error):
-                self._defer(parcel, _AWAITED_S)
-            return
-        if answer.error is not None:
-            self._fail(answer.error)
-            return
-        if isinstance(answer.value, RpctlError):
-            self._refused(parcel, answer.value)
-            return
-        self._judge(parcel, answer.value)
+        error = answer.error
+        if error is None:
+            self._reach.is_there()
+        if parcel.refusal is not None and not parcel.is_unclear:
+            self._refused(parcel, answer.value if isinstance(answer.value, RpctlError) else parcel.refusal)
+        elif isinstance(error, Temporary):
+            self._pause(self._reach.gone(time.monotonic(), parcel.left_s), error)
+            self._defer(parcel, _AWAITED_S)
+        elif error is not None:
+            self._fail(error)
+        else:
+            self._judge(parcel, answer.value)
 
     def _judge(self, parcel: Parcel, summary: Summary | None) -> None:
         sending = parcel.sending
@@ -374,39 +390,37 @@ class Dispatch:
             self._marks.confirm(parcel.row, summary)
             self._applied(parcel)
         elif found.verdict is Verdict.UNKNOWN:
-            self._give_up(parcel, None)
+            self._give_up(parcel)
         elif parcel.refusal is not None:
-            refusal, parcel.refusal, parcel.is_unclear = parcel.refusal, None, False
-            self._ask(parcel, explain(parcel, refusal))
-        elif self._is_stopping or self._failure is not None:
+            parcel.is_unclear = False
+            self._ask(parcel, explain(parcel, parcel.refusal))
+        elif self._is_stopping:
             self._not_sent(parcel)
         elif parcel.sendings >= MAX_SENDINGS:
             self._not_sent(parcel)
             self._fail(ServiceUnavailable(f"The service failed {MAX_SENDINGS} times; a change is not in."))
         else:
-            parcel.delivery = parcel.row._replace(run=self._how.run or parcel.row.run, line=parcel.line)
+            parcel.delivery = parcel.row._replace(run=self._tour.run or parcel.row.run, line=parcel.line)
             self._cleared.appendleft(parcel)
 
     # -- what becomes of one ---------------------------------------------------------------------------
 
     def _end(
-        self, parcel: Parcel, outcome: Outcome, state: State | None = None, error: RpctlError | None = None
+        self, parcel: Parcel, outcome: Outcome, state: State | None = None, told: tuple[str, str] | None = None
     ) -> None:
         """It is settled, as far as it will be now; ``state``: what the journal is to say of it."""
-        if state is not None and parcel.delivery is not None:
-            told = None if error is None else (error.code, error.message)
-            self._settled[parcel.key] = parcel.row._replace(state=state, told=told)
+        if state is not None:
+            self._writing.settle(parcel.row._replace(state=state, told=told))
         parcel.outcome = outcome
         self._open -= 1
-        self._released.append(parcel.key)
+        self._writing.release(parcel.key)
         self._lanes.done(parcel)
-        if self._how.stops and is_refusal(outcome):
+        if self._tour.stops and is_refusal(outcome):
             self._stop()
 
     def _applied(self, parcel: Parcel) -> None:
         sending = parcel.sending
-        own = parcel.row.run == self._how.run
-        if own:
+        if parcel.row.run == self._tour.run:
             is_past = sending.valid_until is not None and sending.valid_until <= self._world.clock()
             outcome: Outcome = Applied(sending.points, None, expired_on_arrival=is_past, short=sending.short)
         else:
@@ -414,15 +428,13 @@ class Dispatch:
         self._end(parcel, outcome, State.APPLIED)
 
     def _refused(self, parcel: Parcel, error: RpctlError) -> None:
-        self._end(parcel, Refused(error), State.REFUSED, error)
+        self._end(parcel, Refused(error), State.REFUSED, (error.code, error.message))
 
-    def _give_up(self, parcel: Parcel, error: RpctlError | None) -> None:
+    def _give_up(self, parcel: Parcel) -> None:
         """Whether it is in cannot be told: nobody sends it again by itself, and later changes of the customer wait."""
-        why = f": {error.message}" if error else ""
-        message = f"Whether the change with key {parcel.key} is in cannot be told{why}."
-        self._settled[parcel.key] = parcel.row._replace(state=State.UNKNOWN, told=("outcome_unknown", message))
-        self._blocked.add(parcel.customer_id)
-        self._end(parcel, Unknown(message, not self._marks.is_blind(parcel.sending.kind)))
+        outcome = _unknown(parcel)
+        self._tour.blocked.add(parcel.customer_id)
+        self._end(parcel, outcome, State.UNKNOWN, ("outcome_unknown", outcome.message))
 
     def _await(self, parcel: Parcel, lost: Unsettled) -> None:
         """It is looked for as soon as it can no longer arrive."""
@@ -437,37 +449,36 @@ class Dispatch:
     def _not_sent(self, parcel: Parcel) -> None:
         """It never left, or is proven not to be in; it can be sent another time."""
         parcel.is_unclear = False
-        self._settled[parcel.key] = parcel.row._replace(state=State.PLANNED)
+        parcel.delivery = parcel.row._replace(state=State.PLANNED)
+        self._writing.settle(parcel.delivery)
 
     # -- when the service cannot -----------------------------------------------------------------------
 
     def _slow_down(self, parcel: Parcel, error: RateLimited) -> None:
-        now_s = time.monotonic()
-        asked_s = error.retry_after_s
-        if asked_s is not None and asked_s > _LONGEST_PAUSE_S:
-            self._not_sent(parcel)
+        """Everything slows down, and the row goes once more."""
+        now_s, asked_s = time.monotonic(), error.retry_after_s
+        if self._reach.is_limited_for_too_long(now_s, asked_s):
             self._fail(error)
-            return
-        self._pace.slow_down(now_s, parcel.left_s, asked_s)
+        else:
+            self._pace.slow_down(now_s, parcel.left_s, asked_s)
+            self._say(error, asked_s or 0.0)
         self._again(parcel)
 
-    def _is_out(self, parcel: Parcel, error: Temporary) -> bool:
-        """The service is not there: everything waits for it, for a while. False: it was waited for."""
-        now_s = time.monotonic()
-        if self._out_since_s is None:
-            self._out_since_s = now_s
-        if now_s - self._out_since_s >= self._how.patience_s:
+    def _pause(self, seconds: float | None, error: RpctlError) -> None:
+        """Everything waits for the service, for a while; None: it was waited for long enough."""
+        if seconds is None:
             self._fail(error)
-            return False
-        if parcel.left_s >= self._paused_s:  # it left after the last pause, in vain
-            pause_s = min(_FIRST_OUTAGE_S * 2**self._outages, _LONGEST_OUTAGE_S)
-            self._outages, self._paused_s = self._outages + 1, now_s
-            self._pace.pause(now_s, pause_s)
-            self._world.note(f"{error.message} Trying again in {pause_s:.0f} s.")
-        return True
+        elif seconds:
+            self._pace.pause(time.monotonic(), seconds)
+            self._say(error, max(seconds, _WORTH_SAYING_S))
+
+    def _say(self, error: RpctlError, seconds: float) -> None:
+        wait_s = self._pace.wait_s(time.monotonic())
+        if seconds >= _WORTH_SAYING_S and not self._is_stopping:
+            self._world.note(f"{error.message} Going on in {wait_s:.0f} s.")
 
     def _again(self, parcel: Parcel) -> None:
-        if self._is_stopping or self._failure is not None:
+        if self._is_stopping:
             self._not_sent(parcel)
         else:
             parcel.sendings -= 1
@@ -475,21 +486,22 @@ class Dispatch:
 
     def _stop(self) -> None:
         """Nothing new leaves."""
+        if self._is_stopping:
+            return
         self._is_stopping = True
         for parcel in [*self._crew.withdraw(), *self._cleared]:
-            self._withdrawn(parcel)
+            if parcel.refusal is not None and not parcel.is_unclear:
+                self._refused(parcel, parcel.refusal)
+            elif parcel.is_looked_for:
+                parcel.is_looked_for = False
+                self._defer(parcel, 0.0)
+            elif parcel.delivery is not None and parcel.row.state is State.SENDING:
+                self._not_sent(parcel)
         self._cleared.clear()
-
-    def _withdrawn(self, parcel: Parcel) -> None:
-        if parcel.is_looked_for:
-            self._defer(parcel, 0.0)
-            parcel.is_looked_for = False
-        elif parcel.delivery is not None and parcel.delivery.state is State.SENDING:
-            self._not_sent(parcel)
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:
-            self._failure, self._failed_s = error, time.monotonic()
+            self._failure = error
             self._gate.is_shut = True
             self._stop()
 
@@ -503,23 +515,18 @@ class Dispatch:
                 for answer in self._crew.hear(ends_s - time.monotonic()):
                     if answer.work is not None and not answer.subject.is_looked_for:
                         self._answered(answer.subject, answer)
-            self._commit()
-        self._claims.close()
+            self._writing.commit()
 
-    # -- the journal -----------------------------------------------------------------------------------
 
-    def _commit(self, rows: list[Delivery] | None = None) -> None:
-        """Writes what is to be written in one transaction, and lets go of what is settled."""
-        report = None
-        now_s = time.monotonic()
-        if self._how.run is not None and now_s - self._recorded_s >= _RECORD_EVERY_S:
-            self._recorded_s = now_s
-            text = self._how.record()
-            report = None if text is None else (self._how.run, text)
-        if rows or self._whole or self._settled or report:
-            self._journal.write_all([*self._whole, *(rows or ())], self._settled.values(), report)
-        self._whole.clear()
-        self._settled.clear()
-        for key in self._released:
-            self._claims.release(key)
-        self._released.clear()
+def _unsettled(parcel: Parcel) -> Outcome:
+    """The outcome of a row that is left in the middle."""
+    is_sent = parcel.is_unclear or (parcel.delivery is not None and parcel.row.state is State.SENDING)
+    return _unknown(parcel) if is_sent else Withheld()
+
+
+def _unknown(parcel: Parcel) -> Unknown:
+    return Unknown(f"Whether the change with key {parcel.key} is in cannot be told.")
+
+
+def _unheard(lost: Unsettled) -> ServiceUnavailable:
+    return ServiceUnavailable(f"{lost.message[:1].upper()}{lost.message[1:]}, again and again.")

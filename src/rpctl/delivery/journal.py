@@ -190,7 +190,7 @@ class Journal:
         with self.transaction() as connection:
             connection.executemany(_REPLACE, map(self._values, rows))
             connection.executemany(
-                "UPDATE deliveries SET state = ?, told = ? WHERE target = ? AND key = ?",
+                "UPDATE deliveries SET state = ?, told = ? WHERE target = ? AND key = ? AND customer_id <> ''",
                 ((one.state, _told(one), self.target, one.key) for one in settled),
             )
             if report is not None:

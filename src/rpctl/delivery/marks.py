@@ -18,7 +18,7 @@ _LESSONS: Final = 3
 
 class Marks:
     """How far each marker reaches, by the kind of sending. What is not known is learned from the first clear success of
-    a kind, sent alone (``import.md``, Exactly once, 2); after some that taught nothing it goes on without."""
+    a kind, sent alone (``import.md``, Exactly once, 2). That nothing is kept is believed after some that agree."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -57,8 +57,12 @@ class Marks:
         kind = row.sending.kind
         if is_lesson:
             self._lessons[kind] = self._lessons.get(kind, 0) + 1
-        if summary is not None:
-            self._remember(kind, reconcile.learned(row.sending, summary, row.key, self.of(kind)))
+        if summary is None:
+            return
+        found = reconcile.learned(row.sending, summary, row.key, self.of(kind))
+        # What is not seen may not be shown yet, and would never be looked for again.
+        if any(found.values()) or self.of(kind) or self._lessons[kind] >= _LESSONS:
+            self._remember(kind, found)
 
     def confirm(self, row: Delivery, summary: Summary | None) -> None:
         """What an entry that was found tells of the marks that it carries."""

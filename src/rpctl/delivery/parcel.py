@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 LEAVES_WITHIN_S: Final = 1.0
 """So long after it was written a row may leave without being written once more."""
 
+CONNECTS_WITHIN_S: Final = 1.5
+"""So long after that, and no longer, the connection may take before the gate is asked again."""
+
 _AWAITED_S: Final = 0.5
-_OF_THE_ROW: Final = (400, 404, 409, 422)
+_OF_THE_ROW: Final = (400, 404, 409, 413, 414, 422, 431)
 
 
 class Stopped(Exception):

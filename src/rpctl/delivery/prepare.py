@@ -74,7 +74,8 @@ class Preparing:
         if probe is None or self._sight is None or (seen := self._sight.find(probe, change.key)) is None:
             return None
         references = {seen.reference_id, probe.reference_id} - {None}
-        if seen.kind != probe.kind or (probe.points and probe.points != seen.points) or len(references) > 1:
+        is_other = (seen.kind, seen.customer_id) != (probe.kind, probe.customer_id)
+        if is_other or (probe.points and probe.points != seen.points) or len(references) > 1:
             return Refused(key_reused(change.key))
         sending: Sending = probe._replace(points=seen.points)
         return Delivery(change.key, asked, State.APPLIED, self._clock(), sending)

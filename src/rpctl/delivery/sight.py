@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
 
 from rpctl.domain.points import RedeemedPoints
@@ -24,16 +24,17 @@ _BITS_A_ROW: Final = 32
 _FEWEST_BITS: Final = 1 << 16
 _MOST_BITS: Final = 1 << 32
 _AT_ONCE: Final = 500
+_SEEN: Final = "SELECT kind, points, reference_id, customer_id FROM seen WHERE"
 _PART: Final = "\x1f"  # in no id, token or reference
 
 
 class Seen(NamedTuple):
-    """An entry under a change's mark: ``kind`` is ``add`` or ``redeem``."""
+    """An entry under a change's mark, whoever's it is: ``kind`` is ``add`` or ``redeem``."""
 
     kind: str
     points: int
     reference_id: str | None
-    entry_id: str
+    customer_id: str
 
 
 class Sight:
@@ -43,13 +44,12 @@ class Sight:
         size = max(_FEWEST_BITS, min(1 << (rows * _BITS_A_ROW).bit_length(), _MOST_BITS))
         self._mask = size - 1
         self._bits = bytearray(size >> 3)
-        self._kept: list[tuple[str, str, int, str | None, str, str]] = []
-        self._copies: set[str] = set()
+        self._kept: list[tuple[str, str, str, str, int, str | None]] = []
         self._is_empty = True
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute(
-            "CREATE TABLE seen (mark TEXT PRIMARY KEY, kind TEXT, points INTEGER, reference_id TEXT, entry_id TEXT,"
-            " customer_id TEXT) WITHOUT ROWID"
+            "CREATE TABLE seen (mark TEXT, customer_id TEXT, entry_id TEXT, kind TEXT, points INTEGER,"
+            " reference_id TEXT, PRIMARY KEY (mark, customer_id, entry_id, kind, points)) WITHOUT ROWID"
         )
         self._connection.execute(
             "CREATE TABLE balances (customer_id TEXT PRIMARY KEY, points INTEGER NOT NULL) WITHOUT ROWID"
@@ -80,9 +80,8 @@ class Sight:
     def see(self, summary: Summary) -> None:
         """What the service has of one customer."""
         customer_id = summary.customer_id
-        if not self._may_know(customer_id):
-            return
-        self._execute("INSERT OR REPLACE INTO balances VALUES (?, ?)", (customer_id, summary.active_points))
+        if self._may_know(customer_id):
+            self._execute("INSERT OR REPLACE INTO balances VALUES (?, ?)", (customer_id, summary.active_points))
         for entry in summary.entries():
             for mark in _marks(entry, customer_id):
                 if self._may_know(mark):
@@ -91,38 +90,40 @@ class Sight:
     def _keep(self, mark: str, entry: Entry, customer_id: str) -> None:
         kind = "redeem" if isinstance(entry, RedeemedPoints) else "add"
         reference = getattr(entry, "reference_id", None)
-        self._kept.append((mark, kind, entry.points, reference, entry.id, customer_id))
+        self._kept.append((mark, customer_id, entry.id, kind, entry.points, reference))
         if len(self._kept) >= _AT_ONCE:
             self._flush()
 
     def _flush(self) -> None:
-        if self._kept:
+        for one in self._kept:
             self._is_empty = False
-            for one in self._kept:
-                is_new = self._execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?, ?, ?, ?)", one)
-                if not is_new and _PART not in one[0]:
-                    self._copies.add(one[0])
-            self._kept = []
+            self._execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?, ?, ?, ?)", one)
+        self._kept = []
 
     def find(self, probe: Sending, key: str) -> Seen | None:
         """The entry that carries the marks of a change, or its key as its reference."""
         self._flush()
         if self._is_empty:
             return None
-        sql = "SELECT kind, points, reference_id, entry_id FROM seen WHERE customer_id = ? AND mark IN (?, ?)"
-        row = self._one(sql, probe.customer_id, probe.entry_id, probe.token)
+        # One of another customer tells as much: it was sent with this key.
+        by_mark = f"{_SEEN} mark IN (?, ?) ORDER BY customer_id = ? DESC"
+        row = self._one(by_mark, probe.entry_id, probe.token, probe.customer_id)
         if row is None and probe.reference_id == key:
-            row = self._one(sql, probe.customer_id, _reference(probe.customer_id, key), "")
             # The service books orders under the same references by itself: all the rest has to be the same.
-            if row is not None and (row[0], row[1]) != (probe.kind, probe.points):
-                row = None
+            mark = _reference(probe.customer_id, key)
+            row = self._one(f"{_SEEN} mark = ? AND kind = ? AND points = ?", mark, probe.kind, probe.points)
         return None if row is None else Seen(*row)
 
     @property
     def copies(self) -> int:
-        """How many marks are carried by more than one entry."""
+        """How many marks are carried by more than one entry of a customer."""
         self._flush()
-        return len(self._copies)
+        row = self._one(
+            "SELECT count(*) FROM (SELECT 1 FROM seen WHERE instr(mark, ?) = 0 GROUP BY mark, customer_id"
+            " HAVING count(*) > 1)",
+            _PART,
+        )
+        return int(row[0]) if row else 0
 
     # -- rehearsed -------------------------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ class Sight:
     def rehearsing(self) -> Iterator[None]:
         """Until the end of the context everything can be booked, and nothing of that is left after it."""
         self._flush()
-        self._connection.execute("SAVEPOINT rehearsal")
+        self._execute("SAVEPOINT rehearsal")
         try:
             yield
         finally:
@@ -163,14 +164,14 @@ class Sight:
         """Forgets everything."""
         self._connection.close()
 
-    def _execute(self, sql: str, values: tuple[object, ...]) -> int:
+    def _execute(self, sql: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         try:
-            return self._connection.execute(sql, values).rowcount
+            return self._connection.execute(sql, values)
         except sqlite3.OperationalError as error:
             raise _full(error) from error
 
-    def _one(self, sql: str, *values: object) -> tuple[str, int, str | None, str] | None:
-        row: tuple[str, int, str | None, str] | None = self._connection.execute(sql, values).fetchone()
+    def _one(self, sql: str, *values: object) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._execute(sql, values).fetchone()
         return row
 
 

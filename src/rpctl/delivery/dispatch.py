@@ -100,6 +100,7 @@ class Dispatch:
         self._is_exhausted = self._is_stopping = False
         self._failure: BaseException | None = None
         self._told_s = time.monotonic()
+        self._silent_until_s = 0.0
 
     # -- the loop --------------------------------------------------------------------------------------
 
@@ -461,7 +462,7 @@ class Dispatch:
             self._fail(error)
         else:
             self._pace.slow_down(now_s, parcel.left_s, asked_s)
-            self._say(error, asked_s or 0.0)
+            self._say(error, max(asked_s or 0.0, self._reach.limited_for_s(now_s)))
         self._again(parcel)
 
     def _pause(self, seconds: float | None, error: RpctlError) -> None:
@@ -473,8 +474,10 @@ class Dispatch:
             self._say(error, max(seconds, _WORTH_SAYING_S))
 
     def _say(self, error: RpctlError, seconds: float) -> None:
-        wait_s = self._pace.wait_s(time.monotonic())
-        if seconds >= _WORTH_SAYING_S and not self._is_stopping:
+        now_s = time.monotonic()
+        if seconds >= _WORTH_SAYING_S and not self._is_stopping and now_s >= self._silent_until_s:
+            wait_s = self._pace.wait_s(now_s)
+            self._silent_until_s = now_s + max(wait_s, _WORTH_SAYING_S)
             self._world.note(f"{error.message} Going on in {wait_s:.0f} s.")
 
     def _again(self, parcel: Parcel) -> None:

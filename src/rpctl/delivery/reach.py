@@ -58,8 +58,12 @@ class Reach:
         self._pauses += 1
         return float(min(_FIRST_PAUSE_S * 2 ** (self._pauses - 1), _LONGEST_PAUSE_S))
 
+    def limited_for_s(self, now_s: float) -> float:
+        """How long it has asked to slow down without a clear answer between."""
+        return 0.0 if self._limited_since_s is None else now_s - self._limited_since_s
+
     def is_limited_for_too_long(self, now_s: float, asked_s: float | None) -> bool:
         """The service asks to slow down, and for so long: whether that is to end the run."""
         if self._limited_since_s is None:
             self._limited_since_s = now_s
-        return (asked_s or 0.0) > LONGEST_LIMIT_S or now_s - self._limited_since_s > LONGEST_LIMIT_S
+        return (asked_s or 0.0) > LONGEST_LIMIT_S or self.limited_for_s(now_s) > LONGEST_LIMIT_S

@@ -50,11 +50,11 @@ ID, TOKEN = marks_of(Shop.target, "k")
 @pytest.mark.parametrize(
     ("entry", "found"),
     [
-        (lot(ID), Seen("add", 50, None, ID)),
-        (lot(token=TOKEN, reference_id="order-1"), Seen("add", 50, "order-1", "its own")),
-        (lot(ID, 7, token=TOKEN), Seen("add", 7, None, ID)),
-        (redemption(ID), Seen("redeem", 50, None, ID)),
-        (redemption(token=TOKEN), Seen("redeem", 50, None, "its own")),
+        (lot(ID), Seen("add", 50, None, "C1")),
+        (lot(token=TOKEN, reference_id="order-1"), Seen("add", 50, "order-1", "C1")),
+        (lot(ID, 7, token=TOKEN), Seen("add", 7, None, "C1")),
+        (redemption(ID), Seen("redeem", 50, None, "C1")),
+        (redemption(token=TOKEN), Seen("redeem", 50, None, "C1")),
         (lot(), None),
         (lot(description=TOKEN), None),
     ],
@@ -65,14 +65,21 @@ def test_an_entry_is_found_by_its_id_or_its_token(entry: Entry, found: Seen | No
     assert sight.find(probe(), "k") == found
 
 
-def test_another_key_and_another_customer_do_not_find_it(sight: Sight) -> None:
-    for key, customer in (("k", "C1"), ("l", "C1"), ("k", "C2")):
-        sight.announce(probe(key, customer), key)
+def test_another_key_does_not_find_it(sight: Sight) -> None:
+    for key in ("k", "l"):
+        sight.announce(probe(key), key)
     see(sight, lot(ID))
+    assert sight.find(probe("l"), "l") is None
 
-    assert sight.find(probe("k", "C1"), "k") is not None
-    assert sight.find(probe("l", "C1"), "l") is None
-    assert sight.find(probe("k", "C2"), "k") is None
+
+def test_what_another_customer_has_under_the_key_is_found_where_the_customer_has_nothing(sight: Sight) -> None:
+    for customer in ("C1", "C3"):
+        sight.announce(probe("k", customer), "k")
+    see(sight, lot(ID, 7), customer="C2")
+    assert sight.find(probe(), "k") == Seen("add", 7, None, "C2")
+    see(sight, lot(ID, 8), customer="C3")
+    see(sight, lot(ID, 9), customer="C1")
+    assert [(sight.find(probe("k", who), "k") or lot()).points for who in ("C1", "C3")] == [9, 8]
 
 
 def test_a_reference_counts_only_where_it_is_the_key(sight: Sight) -> None:
@@ -81,7 +88,7 @@ def test_a_reference_counts_only_where_it_is_the_key(sight: Sight) -> None:
     sight.announce(other, "k")
     see(sight, lot(reference_id="order-1"))
 
-    assert sight.find(asked, "order-1") == Seen("add", 50, "order-1", "its own")
+    assert sight.find(asked, "order-1") == Seen("add", 50, "order-1", "C1")
     assert sight.find(other, "k") is None
 
 
@@ -103,8 +110,8 @@ def test_a_reference_is_that_customers(sight: Sight) -> None:
 
 def test_what_was_not_announced_is_not_kept(sight: Sight) -> None:
     sight.announce(probe(), "k")
-    see(sight, lot(ID), customer="C2", points=5)
-    assert (sight.find(probe(), "k"), sight.active_points("C2"), sight.active_points("C1")) == (None, None, None)
+    see(sight, lot(marks_of(Shop.target, "l")[0]), customer="C2", points=5)
+    assert (sight.find(probe("l"), "l"), sight.active_points("C2"), sight.active_points("C1")) == (None, None, None)
 
 
 def test_many_are_found_and_only_those() -> None:
@@ -126,8 +133,16 @@ def test_entries_of_one_mark_are_counted(sight: Sight) -> None:
     sight.announce(probe(), "k")
     sight.announce(probe("l"), "l")
     assert sight.copies == 0
-    see(sight, lot(ID), lot(ID), lot(ID), lot(marks_of(Shop.target, "l")[0]), lot("other"), lot("other"))
+    theirs = [lot(f"own-{number}", token=TOKEN) for number in range(3)]
+    see(sight, *theirs, lot(marks_of(Shop.target, "l")[0]), lot("other"), lot("other"))
     assert sight.copies == 1
+
+
+def test_a_customer_who_is_listed_twice_has_nothing_twice(sight: Sight) -> None:
+    sight.announce(probe(), "k")
+    for _ in range(2):
+        see(sight, lot(ID, token=TOKEN), points=50)
+    assert (sight.copies, sight.active_points("C1")) == (0, 50)
 
 
 def test_one_order_in_two_entries_is_no_copy(sight: Sight) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shop import DAY, NOON, Machine, Shop, add, redeem
+from shop import DAY, NOON, Machine, Shop, add, quicken, redeem
 
 from rpctl.backends.port import RunEntries, Sending, Undone
 from rpctl.delivery.deliver import Deliverer
@@ -40,9 +40,7 @@ def machine(shop: Shop, tmp_path: Path) -> Iterator[Machine]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No pause is as long as in earnest."""
-    monkeypatch.setattr("rpctl.delivery.dispatch._FIRST_OUTAGE_S", 0.005)
-    monkeypatch.setattr("rpctl.delivery.pace._PAUSE_S", 0.02)
+    quicken(monkeypatch)
 
 
 def undo(machine: Machine, run: str = "run") -> dict[str, Undone]:
@@ -234,6 +232,7 @@ def test_an_unknown_row_of_the_import_is_told_and_found_out_about_the_next_time(
     assert undo(machine) == {"C1": Undone("C1", 0, 0, 0, 0, 0, 50)}
     assert machine.runs.run_entries("run") == RunEntries(0, 0, 0)
     shop.book(machine.row("a").sending)
+    machine.end()
 
     assert undo(machine) == {"C1": Undone("C1", 50, 0, 0, 0, 0)}
     assert shop.balance("C1") == 1

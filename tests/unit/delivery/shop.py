@@ -25,7 +25,7 @@ from rpctl.delivery.surroundings import Surroundings
 from rpctl.delivery.undoing import ServiceRuns
 from rpctl.domain.changes import AddPoints, Change, RedeemPoints
 from rpctl.domain.markers import split_token
-from rpctl.domain.outcomes import Outcome
+from rpctl.domain.outcomes import Outcome, Refused
 from rpctl.domain.points import AddedPoints, Entry, RedeemedPoints, Summary, Use
 from rpctl.domain.program import Program
 from rpctl.domain.values import NEVER, parse_instant, parse_when
@@ -350,9 +350,27 @@ class Machine:
             return {json.loads(text)["entry_id"]: json.loads(text) | {"sent_at": at} for at, text in rows}
 
 
+Make = Callable[..., Machine]
+
+
 def key_of(sending: Sending, *keys: str) -> str:
     """Which of the keys it was sent under."""
     return next(key for key in keys if marks_of(Shop.target, key)[0] == sending.entry_id)
+
+
+def kinds(outcomes: list[Outcome]) -> list[str]:
+    """What they are, refusals by their codes."""
+    return [one.error.code if isinstance(one, Refused) else type(one).__name__ for one in outcomes]
+
+
+def many(count: int, customers: int = 10, prefix: str = "k") -> list[Change]:
+    """Additions of a point each: key k0 for C0, k1 for C1 and so on."""
+    return [add(f"C{number % customers}", 1, f"{prefix}{number}") for number in range(count)]
+
+
+def keys_sent(shop: Shop, *keys: str) -> list[str]:
+    """Under which of these keys sendings arrived, in their order."""
+    return [key_of(one, *keys) for one in shop.sent]
 
 
 def quicken(patched: pytest.MonkeyPatch) -> None:

@@ -20,11 +20,6 @@ from rpctl.errors import RpctlError, ServiceUnreachable
 
 
 @pytest.fixture
-def shop() -> Shop:
-    return Shop()
-
-
-@pytest.fixture
 def machine(shop: Shop, tmp_path: Path) -> Iterator[Machine]:
     machine = Machine(shop, tmp_path)
     yield machine

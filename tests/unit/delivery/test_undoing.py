@@ -23,11 +23,6 @@ from rpctl.errors import RequestRefused, ServiceUnreachable, StorageFull
 
 
 @pytest.fixture
-def shop() -> Shop:
-    return Shop()
-
-
-@pytest.fixture
 def machine(shop: Shop, tmp_path: Path) -> Iterator[Machine]:
     """One that knows what the shop keeps, with a run to undo."""
     machine = Machine(shop, tmp_path)

@@ -20,7 +20,7 @@ from relay import Relay, relay
 from sandbox_client import Running, running
 from service_books import Books, Found, Sheet, write_sheet
 
-ROWS = 200
+ROWS = 120
 CUSTOMERS = 40
 RATE = ("--rate", "200")  # slow enough to be caught in the middle
 
@@ -130,7 +130,7 @@ def test_a_run_waits_for_a_service_that_goes_away_for_a_while(
 ) -> None:
     process = begin(machine, service)
     line.cut()
-    time.sleep(1.5)
+    time.sleep(1.2)
     line.mend()
 
     assert finish(process).ok()

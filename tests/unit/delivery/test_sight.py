@@ -90,6 +90,7 @@ def test_a_reference_counts_only_where_it_is_the_key(sight: Sight) -> None:
 
     assert sight.find(asked, "order-1") == Seen("add", 50, "order-1", "C1")
     assert sight.find(other, "k") is None
+    assert sight.find(probe("order-1"), "order-1") is None
 
 
 @pytest.mark.parametrize("entry", [lot(points=7, reference_id="order-1"), redemption("order-1")])

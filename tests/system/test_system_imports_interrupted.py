@@ -22,7 +22,7 @@ from service_books import Books, Found, Sheet, write_sheet
 
 ROWS = 120
 CUSTOMERS = 40
-RATE = ("--rate", "200")  # slow enough to be caught in the middle
+RATE = ("--rate", "150")  # slow enough to be caught in the middle
 
 
 @pytest.fixture

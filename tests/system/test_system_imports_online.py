@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -92,10 +93,12 @@ def test_two_imports_of_one_file_and_one_of_another_machine_apply_each_row_once(
 ) -> None:
     sheet = write_sheet(online.work / "rows.csv", 150, 1, 40)
     words = [RPCTL, "points", "import", "rows.csv", "-o", "json"]
-    first = online.start([*words, "--rate", "100"])
+    first = online.start([*words, "--rate", "200"])
     wait_until(lambda: posts(service) > 5)
+    first.send_signal(signal.SIGSTOP)  # or it might be through before the others have begun
     patient = online.start([*words, "--wait"])
     hasty = finish(online.start(words))
+    first.send_signal(signal.SIGCONT)
     done = finish(first)
     waited = finish(patient)
     other = finish(online.start(words, environ={"XDG_STATE_HOME": str(online.home / "other")}))

@@ -366,6 +366,24 @@ def test_the_first_clear_success_of_each_kind_is_sent_alone_and_teaches_what_sur
     assert max(at_work for _, at_work in alone) > 1
 
 
+@pytest.mark.parametrize("first", [0, 6])
+def test_a_lesson_goes_alone_among_changes_of_a_kind_that_is_known(first: int, shop: Shop, make_machine: Make) -> None:
+    machine = make_machine()
+    machine.apply(add("T", 9, "taught"))
+    beside: list[int] = []
+
+    def arriving(sending: Sending) -> None:
+        time.sleep(0.03)
+        if sending.kind == "redeem":
+            beside.append(shop.at_work - 1)
+
+    shop.arriving = arriving
+    changes = many(12, 12)
+    changes.insert(first, redeem("T", 1, "r"))
+    assert kinds(machine.apply(*changes)) == ["Applied"] * 13
+    assert beside == [0]
+
+
 def test_where_the_first_is_lost_the_next_is_sent_alone(shop: Shop, make_machine: Make) -> None:
     machine = make_machine()
     shop.script.append("lost")

@@ -24,7 +24,7 @@
     |- OutcomeUnknown          8   it was sent, and no answer settles it
     |  `- CouponCodeLost
     |- Temporary              75   the same command later goes on
-    |  |- LedgerBusy, JournalBusy, ImportUnderWay, DeliveryUnderWay, StorageFull, OutputLost
+    |  |- LedgerBusy, JournalBusy, JournalFailed, ImportUnderWay, DeliveryUnderWay, StorageFull, OutputLost
     |  |- ServiceUnreachable, ServiceUnavailable, RateLimited, TimedOut, AnswerInvalid
     `- Interrupted           130   Ctrl-C
        `- Terminated         143   SIGTERM
@@ -396,6 +396,13 @@ class JournalBusy(Temporary):
 
     code = "journal_busy"
     default_hint = "Try the same command again; nothing was sent."
+
+
+class JournalFailed(Temporary):
+    """The disk failed where the journal lies, or lets it not grow."""
+
+    code = "journal_failed"
+    default_hint = "Check the disk, then run the same command again; what was reported done is safe."
 
 
 class ImportUnderWay(Temporary):

@@ -7,6 +7,8 @@ has already: once for all of them (``import.md``, Exactly once, 3).
 from __future__ import annotations
 
 import json
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -74,7 +76,9 @@ class Bulk:
 
     def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, rehearses: bool, applies: bool) -> None:  # noqa: ARG002
         """See the port: one summary for each of a few customers, or one streamed list of everybody's."""
-        sight = Sight(rows)
+        if self._sight is not None:
+            self._sight.close()
+        sight = self._sight = Sight(rows)
         unclear = {row.sending.customer_id for row in self._unsettled()}
         theirs: set[str] = set()
         few: set[str] | None = set()
@@ -92,16 +96,14 @@ class Bulk:
         if applies and theirs:
             self.settle(sorted(theirs))
         self._look(sight, few)
-        if self._sight is not None:
-            self._sight.close()
-        self._sight = sight
 
     def _unsettled(self) -> list[Delivery]:
         return self._journal.all_unsettled() if self._journal.is_made else []
 
     def settle(self, customers: Sequence[str]) -> None:
         """What a stopped process left unclear for these customers, before anything new is sent to them."""
-        self._world.note(f"finding out about changes that were sent to {len(customers)} customers and not answered")
+        whose = "one customer" if len(customers) == 1 else f"{len(customers)} customers"
+        self._world.note(f"finding out about changes that were sent to {whose} and not answered")
         deliverer = Deliverer(self._service, self._journal, self._world._replace(note=lambda _: None))
         for customer_id in customers:
             deliverer.settle(customer_id)
@@ -162,17 +164,22 @@ class Bulk:
     def summaries(self, customers: Sequence[str]) -> dict[str, Summary]:
         """What the service has of these customers, read side by side; who is not there is left out. Raises what one of
         them cannot be read for."""
-        for customer_id in customers:
-            self._crew.hand(customer_id, look_at(customer_id))
+        waiting = deque(customers)
         found: dict[str, Summary] = {}
         failure: BaseException | None = None
-        while self._crew.under_way:
-            for answer in self._crew.hear(_AWAITED_S):
+        while waiting or self._crew.under_way:
+            now_s = time.monotonic()
+            while waiting and self._crew.under_way < 2 * self._crew.size and self._tour.pace.allows(now_s):
+                self._tour.pace.left(now_s, 1)
+                self._crew.hand(waiting[0], look_at(waiting.popleft()))
+            idle_s = self._tour.pace.wait_s(now_s) if waiting and self._crew.under_way < self._crew.size else _AWAITED_S
+            for answer in self._crew.hear(min(idle_s, _AWAITED_S)):
                 failure = failure or answer.error
                 if answer.value is not None:
                     found[answer.subject] = answer.value
             if failure is not None:
                 self._crew.withdraw()
+                waiting.clear()
         if failure is not None:
             raise failure
         return found

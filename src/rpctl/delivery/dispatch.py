@@ -149,7 +149,7 @@ class Dispatch:
 
     def _rest(self) -> list[Outcome]:
         """What is left at the end."""
-        outcomes = [_unsettled(one) if one.outcome is None else one.outcome for one in self._window]
+        outcomes = [self._unsettled(one) if one.outcome is None else one.outcome for one in self._window]
         while self._is_stopping and outcomes and isinstance(outcomes[-1], Withheld):
             outcomes.pop()
         self._window.clear()
@@ -433,9 +433,18 @@ class Dispatch:
 
     def _give_up(self, parcel: Parcel) -> None:
         """Whether it is in cannot be told: nobody sends it again by itself, and later changes of the customer wait."""
-        outcome = _unknown(parcel)
+        outcome = self._unknown(parcel)
         self._tour.blocked.add(parcel.customer_id)
         self._end(parcel, outcome, State.UNKNOWN, ("outcome_unknown", outcome.message))
+
+    def _unknown(self, parcel: Parcel) -> Unknown:
+        can_be_told = not self._marks.is_blind(parcel.sending.kind)
+        return Unknown(f"Whether the change with key {parcel.key} is in cannot be told.", can_be_told)
+
+    def _unsettled(self, parcel: Parcel) -> Outcome:
+        """The outcome of a row that is left in the middle."""
+        is_sent = parcel.is_unclear or (parcel.delivery is not None and parcel.row.state is State.SENDING)
+        return self._unknown(parcel) if is_sent else Withheld()
 
     def _await(self, parcel: Parcel, lost: Unsettled) -> None:
         """It is looked for as soon as it can no longer arrive."""
@@ -519,16 +528,6 @@ class Dispatch:
                     if answer.work is not None and not answer.subject.is_looked_for:
                         self._answered(answer.subject, answer)
             self._writing.commit()
-
-
-def _unsettled(parcel: Parcel) -> Outcome:
-    """The outcome of a row that is left in the middle."""
-    is_sent = parcel.is_unclear or (parcel.delivery is not None and parcel.row.state is State.SENDING)
-    return _unknown(parcel) if is_sent else Withheld()
-
-
-def _unknown(parcel: Parcel) -> Unknown:
-    return Unknown(f"Whether the change with key {parcel.key} is in cannot be told.")
 
 
 def _unheard(lost: Unsettled) -> ServiceUnavailable:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from rpctl.backends.port import Sending
 from rpctl.domain.outcomes import Recorded
-from rpctl.errors import DeliveryUnderWay, JournalBusy, JournalUnusable, StorageFull
+from rpctl.errors import DeliveryUnderWay, JournalBusy, JournalFailed, JournalUnusable, StorageFull, Temporary
 from rpctl.locks import Held, Locks
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class Journal:
         self._locks = Locks(path.with_name(f"{path.name}-keys"))
         self.import_locks = Locks(path.with_name(f"{path.name}-imports"))
         self._opened: sqlite3.Connection | None = None
+        self._listings = 0
 
     # -- deliveries ------------------------------------------------------------------------------------
 
@@ -214,12 +215,25 @@ class Journal:
         return _delivery(rows[0]) if rows else None
 
     def of_run(self, run: str, order: Literal["line", "customer_id", "customer_id, line DESC"]) -> Iterator[Delivery]:
-        """The rows of an import and of its undoing, streamed."""
+        """The rows of an import and of its undoing, some at a time and each as it is then: nobody is kept from
+        writing meanwhile."""
         if not self.is_made:
             return
+        self._listings += 1
+        listing = self._listings
         with self.reading() as connection:
-            for row in connection.execute(f"{_SELECT} AND run = ? ORDER BY {order}", (self.target, run)):
-                yield _delivery(row)
+            connection.execute(_LISTINGS)
+            connection.execute(_LIST[order], (listing, run, self.target))
+        place, last = 0, 1
+        while place < last:
+            with self.reading() as connection:
+                (last,) = connection.execute("SELECT count(*) FROM listed WHERE listing = ?", (listing,)).fetchone()
+                places = (place, place + _CHUNK)
+                page = connection.execute(_LISTED, (self.target, listing, *places)).fetchall()
+            yield from map(_delivery, page)
+            place += _CHUNK
+        with self.reading() as connection:
+            connection.execute("DELETE FROM listed WHERE listing = ?", (listing,))
 
     def reversals_of(self, run: str, customer_id: str) -> list[Delivery]:
         """The reversals of a customer's rows of a run, the latest row's first."""
@@ -347,6 +361,23 @@ class Journal:
 _SELECT: Final = (
     "SELECT key, fingerprint, state, sent_at, sending, ticks, run, line, told FROM deliveries WHERE target = ?"
 )
+_LISTINGS: Final = """
+CREATE TEMP TABLE IF NOT EXISTS listed (
+    listing INTEGER, place INTEGER, key TEXT, PRIMARY KEY (listing, place)
+) WITHOUT ROWID
+"""
+_LIST: Final = {
+    order: (
+        f"INSERT INTO listed SELECT ?, row_number() OVER (ORDER BY {order}), key FROM deliveries"  # noqa: S608
+        " WHERE run = ? AND +target = ?"
+    )
+    for order in ("line", "customer_id", "customer_id, line DESC")
+}
+_LISTED: Final = (
+    "SELECT d.key, fingerprint, state, sent_at, sending, ticks, run, line, told FROM listed l"
+    " CROSS JOIN deliveries d ON d.target = ? AND d.key = l.key"
+    " WHERE l.listing = ? AND l.place > ? AND l.place <= ? ORDER BY l.place"
+)
 _REPLACE: Final = "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -378,7 +409,7 @@ def _kind(connection: sqlite3.Connection) -> tuple[int, int]:
     return kind, version
 
 
-def _unusable(path: Path, error: sqlite3.Error | OSError) -> JournalUnusable | JournalBusy | StorageFull:
+def _unusable(path: Path, error: sqlite3.Error | OSError) -> JournalUnusable | Temporary:
     import errno
 
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -389,6 +420,8 @@ def _unusable(path: Path, error: sqlite3.Error | OSError) -> JournalUnusable | J
     ):
         return StorageFull(f"The journal {path} cannot be written: the disk is full.")
     why = getattr(error, "strerror", None) or str(error)
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+        return JournalFailed(f"The journal {path} cannot be read or written: {why}.")
     return JournalUnusable(f"The journal {path} cannot be used: {why}.", path=str(path))
 
 

@@ -7,6 +7,7 @@ a name that goes with the process. For the changes themselves three bits each ar
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
@@ -46,6 +47,8 @@ class Sight:
         self._bits = bytearray(size >> 3)
         self._kept: list[tuple[str, str, str, str, int, str | None]] = []
         self._is_empty = True
+        self.copies = 0
+        """How many marks are carried by more than one entry of a customer."""
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute(
             "CREATE TABLE seen (mark TEXT, customer_id TEXT, entry_id TEXT, kind TEXT, points INTEGER,"
@@ -82,10 +85,14 @@ class Sight:
         customer_id = summary.customer_id
         if self._may_know(customer_id):
             self._execute("INSERT OR REPLACE INTO balances VALUES (?, ?)", (customer_id, summary.active_points))
-        for entry in summary.entries():
+        entries = summary.entries()
+        for entry in entries:
             for mark in _marks(entry, customer_id):
                 if self._may_know(mark):
                     self._keep(mark, entry, customer_id)
+        ids = Counter(entry.id for entry in entries if entry.id and self._may_know(entry.id))
+        tokens = Counter(entry.token for entry in entries if entry.token and self._may_know(entry.token))
+        self.copies += max(sum(count > 1 for count in found.values()) for found in (ids, tokens))
 
     def _keep(self, mark: str, entry: Entry, customer_id: str) -> None:
         kind = "redeem" if isinstance(entry, RedeemedPoints) else "add"
@@ -113,17 +120,6 @@ class Sight:
             mark = _reference(probe.customer_id, key)
             row = self._one(f"{_SEEN} mark = ? AND kind = ? AND points = ?", mark, probe.kind, probe.points)
         return None if row is None else Seen(*row)
-
-    @property
-    def copies(self) -> int:
-        """How many marks are carried by more than one entry of a customer."""
-        self._flush()
-        row = self._one(
-            "SELECT count(*) FROM (SELECT 1 FROM seen WHERE instr(mark, ?) = 0 GROUP BY mark, customer_id"
-            " HAVING count(*) > 1)",
-            _PART,
-        )
-        return int(row[0]) if row else 0
 
     # -- rehearsed -------------------------------------------------------------------------------------
 

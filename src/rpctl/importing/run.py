@@ -268,7 +268,7 @@ class _Job:
                 if (so_far := record()) is not None:
                     runs.save_run(run, so_far, None, at_once=True)
             if isinstance(error, RpctlError):
-                _tell_progress(error, report)
+                _tell_progress(error, report, is_exact=backend.is_atomic)
             elif report.applied_at_least:
                 self.listener.on_note(f"At least {report.applied_at_least:,} rows are in (run {run}).")
             raise
@@ -343,12 +343,13 @@ class _Job:
         return report
 
 
-def _tell_progress(error: RpctlError, report: Report) -> None:
+def _tell_progress(error: RpctlError, report: Report, *, is_exact: bool) -> None:
     """Adds what is in to an error that ended a run in its middle: it knows of its own batch only."""
     applied = report.applied_at_least
     error.details |= {"run": report.run, "applied": applied}
     if applied:
-        error.message += f" Before that {applied:,} rows were applied (run {report.run})."
+        at_least = "" if is_exact else "at least "
+        error.message += f" Before that {at_least}{applied:,} rows were applied (run {report.run})."
         if isinstance(error, LedgerBusy):
             error.hint = "Run the same command again: it goes on where it stopped."
     if isinstance(error, InvalidFile) and report.rows:  # another file's rows have other keys and would count again

@@ -74,7 +74,16 @@ def test_imports_are_absolute() -> None:
         ("tomlkit", {"config/editing.py"}),
         ("platformdirs", {"config/paths.py"}),
         ("keyring", {"auth/store.py"}),
-        ("httpx", {"auth/client_credentials.py", "auth/credentials.py", "backends/http.py", "backends/unanswered.py"}),
+        (
+            "httpx",
+            {
+                "auth/client_credentials.py",
+                "auth/credentials.py",
+                "backends/bodies.py",
+                "backends/http.py",
+                "backends/unanswered.py",
+            },
+        ),
         ("click", set()),
         ("rpctl.cli", {"__main__.py", "cli", "docgen"}),
         ("rpctl.docgen", {"docgen"}),

@@ -11,7 +11,7 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -59,11 +59,21 @@ class Fields(Mapping[str, str]):
         return len(self._values)
 
 
+class Request(NamedTuple):
+    """A request as it is sent, but for the host, what it may be packed with and its length. ``target``: its path and
+    query, encoded. Nothing of it is checked."""
+
+    method: str
+    target: str
+    headers: Sequence[tuple[str, str]]
+    content: bytes | None
+
+
 class Received(NamedTuple):
     """A whole answer, its body as it came."""
 
     status: int
-    fields: Fields
+    headers: Sequence[tuple[str, str]]
     body: bytes
 
 
@@ -74,6 +84,8 @@ class Connection:
         self._host = host
         self._port = port
         self._trust = trust
+        is_usual = port == (443 if trust else 80)
+        self._beginning = f"Host: {host}{'' if is_usual else f':{port}'}\r\nAccept-Encoding: identity\r\n"
         self._socket: socket.socket | None = None
         self._left = b""
         self._used_s = 0.0
@@ -101,7 +113,7 @@ class Connection:
             raise
         self._socket, self._used_s = opened, time.monotonic()
 
-    def ask(self, request: bytes, ends_s: float, limit: int) -> Received:
+    def ask(self, request: Request, ends_s: float, limit: int) -> Received:
         """Sends a whole request and returns the answer. ``limit``: bytes of its body. After an error the connection is
         closed, and the request may have arrived. Raises OSError, `TimeoutError`, `NoAnswer`, `TooLong`."""
         assert self._socket is not None
@@ -109,7 +121,7 @@ class Connection:
         try:
             self._socket.settimeout(_left_s(ends_s))
             with suppress(ConnectionError):  # who closes early may have said why
-                self._socket.sendall(request)
+                self._socket.sendall(self._written(request))
             received, goes_on = self._receive(ends_s, limit)
         except BaseException:
             self.close()
@@ -126,6 +138,13 @@ class Connection:
             with suppress(OSError):
                 self._socket.close()
             self._socket = None
+
+    def _written(self, request: Request) -> bytes:
+        method, target, headers, content = request
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        length = "" if content is None and method == "GET" else f"Content-Length: {len(content or b'')}\r\n"
+        head = f"{method} {target} HTTP/1.1\r\n{self._beginning}{lines}{length}\r\n"
+        return head.encode("ascii") + (content or b"")
 
     # -- answers ---------------------------------------------------------------------------------------
 
@@ -150,7 +169,7 @@ class Connection:
             body = self._exactly(int(length), status, ends_s, limit)
         else:
             body, goes_on = self._all(status, ends_s, limit), False
-        return Received(status, fields, body), goes_on
+        return Received(status, list(fields.items()), body), goes_on
 
     def _head(self, ends_s: float) -> tuple[str, int, Fields]:
         head = self._until(b"\r\n\r\n", ends_s).decode("latin-1")

@@ -2,13 +2,13 @@
 
 A request that changes something is sent once: what is known not to have been applied (no connection, 429) is tried
 again, everything else that is not a clear answer is `Unsettled`, for the caller to find out. Redirects are never
-followed: a token goes to no other host. Apart from the authentication, only this module and `unanswered` name httpx.
+followed: a token goes to no other host. Apart from the authentication, only this module, `bodies` and
+`unanswered` name httpx.
 """
 
 from __future__ import annotations
 
 import json as json_module
-import random
 import socket
 import sys
 import threading
@@ -19,42 +19,31 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from rpctl.backends.port import Unsettled
-from rpctl.errors import (
-    AnswerInvalid,
-    InvalidConfig,
-    InvalidValue,
-    RateLimited,
-    RpctlError,
-    ServiceUnavailable,
-    ServiceUnreachable,
-)
+from rpctl.errors import AnswerInvalid, InvalidConfig, InvalidValue
 
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its command line loads click and rich
 import httpx  # noqa: E402
 
 from rpctl.auth.client_credentials import Bearer  # noqa: E402
-from rpctl.backends.unanswered import NOT_UNPACKED, PROXY_HINT, Lost, in_httpx_words, sentence, told_of  # noqa: E402
+from rpctl.backends.bodies import Readable, of_no_use, read, refuse_layers, shorten, unpacked  # noqa: E402
+from rpctl.backends.departure import Departure  # noqa: E402
+from rpctl.backends.patience import LEAST_S, Asking, Waiting, asked_pause_s, patiently  # noqa: E402
+from rpctl.backends.unanswered import PROXY_HINT, Lost  # noqa: E402
 from rpctl.backends.watch import Watch  # noqa: E402
 
 if TYPE_CHECKING:
     import ssl
 
     from rpctl.backends.connection import Received
+    from rpctl.backends.departure import Leaving
     from rpctl.backends.direct import Direct
+
+__all__ = ["LEAVING", "MAX_ANSWER_BYTES", "Answer", "Http", "Readable", "Shared", "Waiting"]
 
 LEAVING: Final = "rpctl.leaving"
 """The extension of a request that is told when it leaves; requests for tokens on its way do not carry it on."""
 
 _CONNECT_S: Final = 10.0
-_MAX_TRIES: Final = 8
-_MAX_CONNECTIONS: Final = 4  # who is not there is told soon
-_SHORT_BYTES: Final = 1024 * 1024
-_PIECE_BYTES: Final = 16 * 1024  # unpacked it may be a thousand times as long
-_SOON_S: Final = 1.0
-_LEAST_S: Final = 0.05
-_FIRST_PAUSE_S: Final = 0.2
-_LONGEST_PAUSE_S: Final = 8.0
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 """More than this is no answer to a single question; lists of everybody are streamed."""
 
@@ -71,15 +60,7 @@ class Answer(NamedTuple):
     def retry_after_s(self) -> float | None:
         """How long the answer asks to wait, in seconds or until a date by this machine's clock; None where it does
         not say so."""
-        return _asked_pause_s(self.headers)
-
-
-class Waiting(NamedTuple):
-    """How long an answer may take. ``whole_s``: a request with all its tries, a change's answer included."""
-
-    whole_s: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
-    jitter: Callable[[], float] = random.random
+        return asked_pause_s(self.headers)
 
 
 class _Asked(NamedTuple):
@@ -93,7 +74,7 @@ class _Asked(NamedTuple):
     form: Mapping[str, str] | None
     content: bytes | None
     headers: Mapping[str, str] | None
-    leaving: Callable[[], None] | None
+    leaving: Leaving | None
     limit: int
     safe: bool
 
@@ -142,7 +123,7 @@ class Http:
         self._trace = trace
         self._opened: httpx.Client | None = None
         self._socket: socket.socket | None = None
-        self._left_s = 0.0
+        self._departure = Departure()
         self._asked_for: tuple[str, int] | None = None  # whom the last connection was to: a proxy, maybe
         self._token_pause_s: float | None = None  # what the last answer to a request for a token asked for
 
@@ -165,7 +146,7 @@ class Http:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         safe: bool = True,
-        leaving: Callable[[], None] | None = None,
+        leaving: Leaving | None = None,
         once_only: bool = False,
         patient: bool = True,
         limit: int = MAX_ANSWER_BYTES,
@@ -189,9 +170,9 @@ class Http:
 
         def once(left_s: float) -> Answer:
             ends_s = time.monotonic() + left_s
-            return self._directly(asked, ends_s) or self._by_httpx(asked, max(ends_s - time.monotonic(), _LEAST_S))
+            return self._directly(asked, ends_s) or self._by_httpx(asked, max(ends_s - time.monotonic(), LEAST_S))
 
-        return self._patiently(once, told, safe=safe, once_only=once_only, patient=patient)
+        return self._patiently(once, Asking(told, self.base_url, safe, once_only, patient))
 
     @contextmanager
     def stream(self, path: str, *, auth: httpx.Auth | None = None) -> Iterator[tuple[Answer, Readable | None]]:
@@ -210,10 +191,10 @@ class Http:
                     self._shared.watch.end(watched)  # a long list may take long, as long as it comes
                     opened.append((stack.pop_all(), response))
                 else:
-                    body = _read(response, MAX_ANSWER_BYTES, told)
+                    body = read(response, MAX_ANSWER_BYTES, told)
                 return Answer(response.status_code, response.headers, body, told)
 
-        answer = self._patiently(once, told, safe=True)
+        answer = self._patiently(once, Asking(told, self.base_url, safe=True))
         if not opened:
             yield answer, None
             return
@@ -238,7 +219,7 @@ class Http:
             host = urlsplit(self.base_url).hostname or ""
             hooks: dict[str, list[Callable[..., Any]]] = {
                 "request": [self._leaves],
-                "response": [_refuse_layers, _shorten_refusals, self._tell_response],
+                "response": [refuse_layers, _shorten_refusals, self._tell_response],
             }
             try:
                 host.encode("idna")
@@ -261,9 +242,9 @@ class Http:
         request.extensions[LEAVING] = leaving
         with self._answering(request, auth, left_s) as (response, _):
             try:
-                body = _read(response, limit, told)
+                body = read(response, limit, told)
             except AnswerInvalid as error:
-                raise _of_no_use(error, safe=safe) from None
+                raise of_no_use(error, safe=safe) from None
             return Answer(response.status_code, response.headers, body, told)
 
     def _build(self, method: str, path: str, left_s: float, **parts: Any) -> httpx.Request:
@@ -282,18 +263,11 @@ class Http:
 
     def _note_connection(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith(".send_request_headers.started"):
-            self._connected(info["request"].extensions)
+            self._departure.is_connected(info["request"].extensions.get(LEAVING))
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):  # inside a proxy's tunnel too
             self._socket = info["return_value"].get_extra_info("socket")
         elif event.endswith(".connect_tcp.started"):
             self._asked_for = (info["host"], info["port"])
-
-    def _connected(self, extensions: Mapping[str, Any]) -> None:
-        """A request leaves only now where its connection took long."""
-        waited_s = time.monotonic() - self._left_s
-        self._left_s = time.monotonic()
-        if waited_s > _SOON_S and (leaving := extensions.get(LEAVING)):
-            leaving()
 
     @contextmanager
     def _answering(
@@ -309,7 +283,7 @@ class Http:
             yield response, watched
         except httpx.HTTPError as error:
             own = getattr(error, "_request", None) in (request, None)
-            since_s = time.monotonic() - self._left_s
+            since_s = self._departure.since_s
             raise Lost(error, self._asked_for, since_s, is_late=late.is_set(), is_own=own) from error
         finally:
             self._shared.watch.end(watched)
@@ -325,9 +299,8 @@ class Http:
 
     def _leaves(self, request: httpx.Request) -> None:
         """Before every request, those for tokens too."""
-        self._left_s = request.extensions["started_s"] = time.monotonic()
-        if leaving := request.extensions.get(LEAVING):
-            leaving()
+        request.extensions["started_s"] = time.monotonic()
+        self._departure.begins(request.extensions.get(LEAVING))
         self._tell(f"> {request.method} {request.url}")
 
     def _tell_response(self, response: httpx.Response) -> None:
@@ -335,7 +308,7 @@ class Http:
         took_ms = (time.monotonic() - request.extensions["started_s"]) * 1000
         self._tell(f"< {response.status_code} {request.method} {request.url.path} ({took_ms:.0f} ms)")
         if LEAVING not in request.extensions:
-            self._token_pause_s = _asked_pause_s(response.headers)
+            self._token_pause_s = asked_pause_s(response.headers)
 
     def _tell(self, line: str) -> None:
         if self._trace is not None:
@@ -349,7 +322,12 @@ class Http:
 
         host = urlsplit(self.base_url).hostname or ""
         return Direct(
-            self.base_url, self._headers, lambda: self._shared.trust(self.base_url), is_near=_is_this_machine(host)
+            self.base_url,
+            self._headers,
+            lambda: self._shared.trust(self.base_url),
+            self._tell,
+            self._departure,
+            is_near=_is_this_machine(host),
         )
 
     def _directly(self, asked: _Asked, ends_s: float) -> Answer | None:
@@ -366,199 +344,36 @@ class Http:
         )
         if request is None:
             return None
-        received = self._exchanged(request, asked, ends_s)
+        received = self._direct.answer(request, asked.leaving, ends_s, asked.limit, asked.told, safe=asked.safe)
         if received.status == httpx.codes.UNAUTHORIZED and auth and auth.refuse(token or ""):
             return None
-        return Answer(received.status, received.fields, self._unpacked(received, asked), asked.told)
+        return self._as_answer(received, asked)
 
-    def _exchanged(self, request: bytes, asked: _Asked, ends_s: float) -> Received:
-        from rpctl.backends.connection import NoAnswer, TooLong
-
-        self._left_s = started_s = time.monotonic()
-        if asked.leaving:
-            asked.leaving()
-        self._tell_sent(request)
-        connection = self._direct.connection
-        try:
-            if not connection.is_open():
-                connection.open(min(started_s + _CONNECT_S, ends_s))
-        except OSError as error:
-            raise self._lost(error, ends_s, is_sent=False) from error
-        self._connected({LEAVING: asked.leaving})
-        try:
-            received = connection.ask(request, ends_s, asked.limit)
-        except TooLong as error:
-            raise _of_no_use(_too_long(asked.told, asked.limit, error.status), safe=asked.safe) from None
-        except (OSError, NoAnswer) as error:
-            raise self._lost(error, ends_s, is_sent=True) from error
-        took_ms = (time.monotonic() - started_s) * 1000
-        self._tell(f"< {received.status} {asked.told} ({took_ms:.0f} ms)")
-        return received
-
-    def _lost(self, error: Exception, ends_s: float, *, is_sent: bool) -> Lost:
-        since_s, is_late = time.monotonic() - self._left_s, time.monotonic() >= ends_s
-        return Lost(in_httpx_words(error, is_sent=is_sent), None, since_s, is_late=is_late, is_own=True)
-
-    def _unpacked(self, received: Received, asked: _Asked) -> bytes:
-        """The body of an answer, which may be packed although nobody asked for that."""
-        if "Content-Encoding" not in received.fields:
-            return received.body
-        body = received.body
-        response = httpx.Response(
-            received.status,
-            headers=dict(received.fields),
-            content=(body[at : at + _PIECE_BYTES] for at in range(0, len(body), _PIECE_BYTES)),
-            request=httpx.Request(asked.method, self.base_url),
-        )
-        try:
-            _refuse_layers(response)
-            return _read(response, asked.limit, asked.told)
-        except AnswerInvalid as error:
-            raise _of_no_use(error, safe=asked.safe) from None
-        except httpx.DecodingError as error:
-            since_s = time.monotonic() - self._left_s
-            raise Lost(error, None, since_s, is_late=False, is_own=True) from error
-
-    def _tell_sent(self, request: bytes) -> None:
-        if self._trace is not None:
-            method, target, _ = request.decode("latin-1").split(" ", 2)
-            self._trace(f"> {method} {urlsplit(self.base_url)._replace(path='').geturl()}{target}")
+    def _as_answer(self, received: Received, asked: _Asked) -> Answer:
+        """As httpx would give it: its body may be packed although nobody asked for that."""
+        status, fields, body = received
+        headers = httpx.Headers([(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields])
+        if "Content-Encoding" in headers:
+            request = httpx.Request(asked.method, self.base_url)
+            try:
+                body = unpacked(request, status, headers, body, asked.limit, asked.told)
+            except AnswerInvalid as error:
+                raise of_no_use(error, safe=asked.safe) from None
+            except httpx.DecodingError as error:
+                raise Lost(error, None, self._departure.since_s, is_late=False, is_own=True) from error
+        return Answer(status, headers, body, asked.told)
 
     # -- again -----------------------------------------------------------------------------------------
 
-    def _patiently(
-        self,
-        once: Callable[[float], Answer],
-        told: str,
-        *,
-        safe: bool,
-        once_only: bool = False,
-        patient: bool = True,
-    ) -> Answer:
-        ends_s = time.monotonic() + self._waiting.whole_s
-        tries = 0
-        while True:
-            tries += 1
-            answer: Answer | None = None
-            error: RpctlError | Unsettled | None = None
-            try:
-                answer = once(max(ends_s - time.monotonic(), _LEAST_S))
-                again = not once_only and (
-                    (patient and answer.status == 429) or (safe and answer.status in (500, 502, 503, 504))
-                )
-            except Lost as lost:
-                error = told_of(lost, told, self.base_url, safe=safe)
-                again = isinstance(error, ServiceUnreachable | ServiceUnavailable)
-            except (ServiceUnavailable, RateLimited) as no_token:  # the request itself never left
-                if isinstance(no_token, RateLimited):
-                    no_token.retry_after_s = self._token_pause_s
-                error, again = no_token, patient or isinstance(no_token, ServiceUnavailable)
-            pause_s = self._pause_s(tries, answer) if again else 0.0
-            most = _MAX_CONNECTIONS if isinstance(error, ServiceUnreachable) else _MAX_TRIES
-            if not again or tries == most or time.monotonic() + pause_s > ends_s:
-                if error is not None:
-                    raise error
-                assert answer is not None
-                return answer
-            self._tell(f"* trying again in {pause_s:.1f} s")
-            self._waiting.sleep(pause_s)
-
-    def _pause_s(self, tries: int, answer: Answer | None) -> float:
-        asked_s = answer.retry_after_s if answer else None
-        if asked_s is not None:
-            return asked_s + self._waiting.jitter() * _FIRST_PAUSE_S
-        return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (tries - 1)) * (0.5 + self._waiting.jitter() / 2)
-
-
-class Readable:
-    """An answer's body as a file that is read in pieces. Raises `ServiceUnavailable` where the connection breaks,
-    `AnswerInvalid` where it cannot be unpacked."""
-
-    def __init__(self, chunks: Iterator[bytes], told: str) -> None:
-        self._chunks = chunks
-        self._told = told
-        self._left = b""
-
-    def read(self, size: int = -1) -> bytes:
-        """At most so many bytes; none at the end."""
-        if size == 0:
-            return b""
-        self._left = self._left or self._next()
-        piece, self._left = (self._left, b"") if size < 0 else (self._left[:size], self._left[size:])
-        return piece
-
-    def begins_with(self, start: bytes) -> bool:
-        """Whether that is the first thing in it but for white space, one byte; it is still to be read."""
-        while not self._left.strip():
-            self._left = self._next()
-            if not self._left:
-                return False
-        return self._left.lstrip().startswith(start)
-
-    def _next(self) -> bytes:
-        try:
-            return next(filter(None, self._chunks), b"")
-        except httpx.DecodingError:
-            raise AnswerInvalid(f"{sentence(NOT_UNPACKED.format(self._told))}.").of_request(self._told) from None
-        except httpx.HTTPError as error:
-            raise ServiceUnavailable(f"The connection broke in the middle of {self._told}.").of_request(
-                self._told
-            ) from error
-
-
-def _read(response: httpx.Response, limit: int, told: str) -> bytes:
-    pieces, length = [], 0
-    for piece in response.iter_bytes():
-        pieces.append(piece)
-        length += len(piece)
-        if length > limit:
-            raise _too_long(told, limit, response.status_code)
-    return b"".join(pieces)
-
-
-def _too_long(told: str, limit: int, status: int) -> AnswerInvalid:
-    return AnswerInvalid(f"The answer to {told} is longer than {limit // 1024 // 1024} MiB.").of_request(told, status)
-
-
-def _of_no_use(error: AnswerInvalid, *, safe: bool) -> AnswerInvalid | Unsettled:
-    """An answer that was given up: of a change it says nothing."""
-    return error if safe else Unsettled(error.message, answered=False)
-
-
-class _Short(httpx.SyncByteStream):
-    """A stream that ends in an error where it is longer than so many bytes, as they come over the wire."""
-
-    def __init__(self, stream: httpx.SyncByteStream, limit: int) -> None:
-        self._stream = stream
-        self._limit = limit
-
-    def __iter__(self) -> Iterator[bytes]:
-        length = 0
-        for piece in self._stream:
-            length += len(piece)
-            if length > self._limit:
-                raise httpx.DecodingError("longer than a refusal can be")
-            yield piece
-
-    def close(self) -> None:
-        """Lets go of the connection."""
-        self._stream.close()
+    def _patiently(self, once: Callable[[float], Answer], asking: Asking) -> Answer:
+        return patiently(once, asking, self._waiting, lambda: self._token_pause_s, self._tell)
 
 
 def _shorten_refusals(response: httpx.Response) -> None:
     """A 401 and what answers a request for a token are read whole, wherever they come from."""
     is_own = LEAVING in response.request.extensions
-    is_short = not is_own or response.status_code == httpx.codes.UNAUTHORIZED
-    if is_short and isinstance(response.stream, httpx.SyncByteStream):
-        # Unpacked it may be a thousand times as long.
-        limit = _SHORT_BYTES // 32 if "Content-Encoding" in response.headers else _SHORT_BYTES
-        response.stream = _Short(response.stream, limit)
-
-
-def _refuse_layers(response: httpx.Response) -> None:
-    """One kilobyte that is packed twice can become a gigabyte at once, and no service packs twice."""
-    if len(response.headers.get_list("Content-Encoding", split_commas=True)) > 1:
-        raise httpx.DecodingError("packed more than once", request=response.request)
+    if not is_own or response.status_code == httpx.codes.UNAUTHORIZED:
+        shorten(response)
 
 
 def _is_this_machine(host: str) -> bool:
@@ -568,24 +383,6 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _asked_pause_s(headers: Mapping[str, str]) -> float | None:
-    """What Retry-After asks for; None where it is neither seconds nor a date."""
-    asked = headers.get("Retry-After", "").strip()
-    if asked.isascii() and asked.isdigit():
-        return float(asked[:6])
-    return _seconds_until(asked) if asked else None
-
-
-def _seconds_until(date: str) -> float | None:
-    """How far off the date of a Retry-After is, by this machine's clock; None where it is no date."""
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(parsedate_to_datetime(date).timestamp() - time.time(), 0.0)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _nothing_trusted() -> Any:

@@ -142,17 +142,26 @@ def test_the_watch_calls_in_time_and_not_what_is_done() -> None:
     assert called == [pytest.approx(0.1, abs=0.1), pytest.approx(0.3, abs=0.1)]
 
 
+def _has_watches(expected: int) -> None:
+    """Soon there are so many threads of watches: those of other tests take a moment to end."""
+    deadline_s = time.monotonic() + 5
+    while found := sum(one.name == "watch" for one in threading.enumerate()) - expected:
+        assert time.monotonic() < deadline_s, found
+        time.sleep(0.005)
+
+
 def test_the_watch_leaves_no_thread_when_it_rests() -> None:
+    _has_watches(0)
     watch = Watch()
-    before = threading.active_count()
     done = watch.begin(60.0, lambda: None)
-    watch.rest()
-    time.sleep(0.1)
-    assert threading.active_count() == before + 1  # something is watched
-    watch.end(done)
-    watch.rest()
-    time.sleep(0.1)
-    assert threading.active_count() == before
+    try:
+        watch.rest()
+        time.sleep(0.1)
+        _has_watches(1)  # something is watched
+    finally:
+        watch.end(done)
+        watch.rest()
+    _has_watches(0)
 
 
 def test_the_watch_begins_anew_after_it_has_ended() -> None:

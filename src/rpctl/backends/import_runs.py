@@ -75,11 +75,13 @@ class RunRecords:
         columns = (
             "run, started_at, finished_at IS NOT NULL, undo_begun_at, file,"
             f" {applied} + coalesce(json_extract(report, '$.alreadyApplied'), 0), {applied},"
-            " content, generation, sample, keys"
+            " undo_begun_at IS NOT NULL AND undone_at IS NULL, content, generation, sample, keys"
         )
         rows = self._latest_first(columns)
-        for run, started_at, finished, undone_at, file, applied, own, *content in rows:
-            yield EarlierRun(run, started_at, bool(finished), undone_at, file, applied, own, FileContent(*content))
+        for run, started_at, finished, undone_at, file, applied, own, undoing, *content in rows:
+            yield EarlierRun(
+                run, started_at, bool(finished), undone_at, file, applied, own, FileContent(*content), bool(undoing)
+            )
 
     def all(self) -> list[dict[str, Any]]:
         """All runs, the latest first."""

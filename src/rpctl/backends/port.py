@@ -198,7 +198,8 @@ class Sending(NamedTuple):
     """A change of points as it leaves for a service: ``kind`` is ``add``, ``redeem`` or ``create`` (a new customer with
     starting points). ``entry_id`` and ``token`` are what it will be known by (`rpctl.domain.markers`); the token goes
     with it only where it is ``tagged``. ``reverses``: the entry that it takes back, of which ``short`` points are not
-    to be had. ``valid_until`` None: what the service's program says; NEVER: no end."""
+    to be had. ``valid_until`` None: what the service's program says; NEVER: no end. ``ends_at``: when that is, as far
+    as it is known; it is not sent."""
 
     kind: str
     customer_id: str
@@ -213,6 +214,12 @@ class Sending(NamedTuple):
     site_code: str | None = None
     short: int = 0
     reverses: str | None = None
+    ends_at: Instant | None = None
+
+    def is_past(self, at: Instant) -> bool:
+        """Whether the points' validity is over by then, as far as that is known."""
+        end = self.ends_at if self.valid_until is None else self.valid_until
+        return end is not None and end <= at
 
     @property
     def text(self) -> str | None:
@@ -279,7 +286,7 @@ class FileContent(NamedTuple):
 
 class EarlierRun(NamedTuple):
     """An import run as the next one needs to know it; ``applied``: rows that it applied or found applied, ``own``:
-    those that it applied itself; ``undone_at``: when its undoing was begun."""
+    those that it applied itself; ``undone_at``: when its undoing was begun, which may go on (``is_undoing``)."""
 
     run: str
     started_at: Instant
@@ -289,6 +296,7 @@ class EarlierRun(NamedTuple):
     applied: int
     own: int
     content: FileContent
+    is_undoing: bool = False
 
 
 class SoFar(NamedTuple):
@@ -363,11 +371,13 @@ class ImportRuns(Protocol):
 
 
 class RunEntries(NamedTuple):
-    """How many entries a run has, how many of them its undo reversed, and how many something else did before."""
+    """How many entries a run has, how many of them its undo reversed, and how many something else did before;
+    ``unclear``: rows besides of which it is not known whether they are in."""
 
     entries: int
     reversed: int
     reversed_before: int
+    unclear: int = 0
 
 
 class Undone(NamedTuple):

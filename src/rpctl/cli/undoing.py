@@ -63,7 +63,7 @@ def undo_import(session: Session, run: str, speed: Speed, *, dry_run: bool, wait
         kept = backend.kept_run(kept.run)
         if kept.undone_at is not None:
             return _undone_before(session, backend, kept)
-        if kept.undo_begun_at is None and not report_of(kept, backend, session.clock).there.entries:
+        if kept.undo_begun_at is None and not any(backend.run_entries(kept.run)):
             session.terminal.note(f"nothing that run {kept.run} applied is there; there is nothing to undo")
             return _view(report_of(kept, backend, session.clock), 0)
         report = undo_run(kept, backend, session.clock, listener)
@@ -75,7 +75,7 @@ def undo_import(session: Session, run: str, speed: Speed, *, dry_run: bool, wait
 
 def _ask(session: Session, runs: UndoableRuns, kept: KeptRun, *, yes: bool) -> None:
     there = runs.run_entries(kept.run)
-    left = there.entries - there.reversed - there.reversed_before
+    left = there.entries + there.unclear - there.reversed - there.reversed_before
     if not left:
         return
     unfinished = "" if kept.finished_at is not None else " It was stopped before it had finished."
@@ -102,13 +102,14 @@ def _undone(session: Session, report: UndoReport) -> View:
         session.terminal.note(f"reversed before by other commands: entries {report.there.reversed_before:,}")
     if report.unknown:
         session.terminal.warn(
-            f"unknown: points {report.unknown:,}; the same command looks again and goes on with what is left"
+            f"unknown: points {report.unknown:,}; the same command looks again and goes on with what is left. "
+            "`rpctl points history CUSTOMER` shows what is to be taken back by hand if it is never found"
         )
     if report.deleted:
         session.terminal.note(f"gone with deleted customers: entries {report.deleted:,}")
     if report.dry_run:
         session.terminal.note("dry run: nothing was changed")
-    else:
+    elif not report.unknown:
         session.terminal.note("the file's rows count again only with `rpctl points import --again`")
     return _view(report, report.exit_status)
 

@@ -71,6 +71,8 @@ class Bulk:
         reach = Reach(speed.patience_s, speed.concurrency)
         self._tour = Tour(self._crew, Pace(speed.rate), Marks(journal), reach)
         self._sight: Sight | None = None
+        self.customers_at_once = 4 * speed.concurrency
+        """So many are decided on together where that depends on what each has at that moment."""
 
     # -- before ----------------------------------------------------------------------------------------
 

@@ -37,7 +37,15 @@ from rpctl.delivery.reconcile import Verdict
 from rpctl.delivery.surroundings import AFTER_FAILURE_S, MAX_SENDINGS
 from rpctl.delivery.writing import Writing
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown, Withheld, is_refusal
-from rpctl.errors import DeliveryUnderWay, NotLoggedIn, RateLimited, RpctlError, ServiceUnavailable, Temporary
+from rpctl.errors import (
+    CustomerDeleted,
+    DeliveryUnderWay,
+    NotLoggedIn,
+    RateLimited,
+    RpctlError,
+    ServiceUnavailable,
+    Temporary,
+)
 
 if TYPE_CHECKING:
     from threading import Event
@@ -175,6 +183,9 @@ class Dispatch:
         self._stamp(leaving)
         self._pace.left(now_s, len(leaving))
         for parcel in leaving:
+            if parcel.is_gone:
+                self._forgotten(parcel)
+                continue
             parcel.left_s = now_s
             parcel.sendings += 1
             self._crew.hand(parcel, send_off(parcel, self._gate))
@@ -205,9 +216,10 @@ class Dispatch:
             parcel.delivery = parcel.row._replace(
                 state=State.SENDING, sent_at=sent_at, ticks=ticks, sending=sending, told=None
             )
-        self._writing.commit([parcel.row for parcel in parcels])
+        gone = self._writing.commit([parcel.row for parcel in parcels])
         for parcel in parcels:
             parcel.leaves_by_s = stamped_s + slack_s
+            parcel.is_gone = parcel.key in gone
 
     def _clear(self, batches: Iterator[list[Parcel]]) -> None:
         """Claims and decides on those that may go, until there are enough to send."""
@@ -345,7 +357,7 @@ class Dispatch:
             self._await(parcel, error)
             self._pause(self._reach.unclear(time.monotonic(), parcel.left_s), _unheard(error))
         elif isinstance(error, Stopped):
-            self._not_sent(parcel)
+            (self._forgotten if parcel.is_gone else self._not_sent)(parcel)
         elif isinstance(error, RateLimited):
             self._slow_down(parcel, error)
         elif isinstance(error, Temporary):
@@ -422,7 +434,7 @@ class Dispatch:
     def _applied(self, parcel: Parcel) -> None:
         sending = parcel.sending
         if parcel.row.run == self._tour.run:
-            is_past = sending.valid_until is not None and sending.valid_until <= self._world.clock()
+            is_past = sending.is_past(self._world.clock())
             outcome: Outcome = Applied(sending.points, None, expired_on_arrival=is_past, short=sending.short)
         else:
             outcome = AlreadyApplied(recorded=recorded(parcel.row))
@@ -430,6 +442,12 @@ class Dispatch:
 
     def _refused(self, parcel: Parcel, error: RpctlError) -> None:
         self._end(parcel, Refused(error), State.REFUSED, (error.code, error.message))
+
+    def _forgotten(self, parcel: Parcel) -> None:
+        """The customer was deleted before it left."""
+        if parcel is self._learner:
+            self._learner = None
+        self._end(parcel, Refused(CustomerDeleted(f"Customer {parcel.customer_id} was deleted meanwhile.")))
 
     def _give_up(self, parcel: Parcel) -> None:
         """Whether it is in cannot be told: nobody sends it again by itself, and later changes of the customer wait."""

@@ -133,6 +133,7 @@ class Journal:
         self.import_locks = Locks(path.with_name(f"{path.name}-imports"))
         self._opened: sqlite3.Connection | None = None
         self._listings = 0
+        self._place: tuple[int, int] | None = None
 
     # -- deliveries ------------------------------------------------------------------------------------
 
@@ -170,6 +171,7 @@ class Journal:
 
     def write(self, delivery: Delivery) -> None:
         """Writes the row, durably, in place of what the key had."""
+        self._check_place()
         with self._translated():
             self._connection().execute(_REPLACE, self._values(delivery))
 
@@ -185,11 +187,14 @@ class Journal:
 
     def write_all(
         self, rows: Iterable[Delivery], settled: Iterable[Delivery] = (), report: tuple[str, str] | None = None
-    ) -> None:
+    ) -> set[str]:
         """Writes many in one transaction: ``rows`` whole, of ``settled`` what became of them; ``report``: an import
-        run, and its report so far as JSON."""
+        run, and its report so far as JSON. Answers with the keys of rows that were not written, because the customer
+        was deleted since."""
+        rows = list(rows)
         with self.transaction() as connection:
-            connection.executemany(_REPLACE, map(self._values, rows))
+            gone = self._forgotten(connection, [row.key for row in rows])
+            connection.executemany(_REPLACE, [self._values(row) for row in rows if row.key not in gone])
             connection.executemany(
                 "UPDATE deliveries SET state = ?, told = ? WHERE target = ? AND key = ? AND customer_id <> ''",
                 ((one.state, _told(one), self.target, one.key) for one in settled),
@@ -198,6 +203,25 @@ class Journal:
                 run, text = report
                 sql = "UPDATE import_runs SET report = ? WHERE target = ? AND run = ?"
                 connection.execute(sql, (text, self.target, run))
+        return gone
+
+    def _forgotten(self, connection: sqlite3.Connection, keys: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for at in range(0, len(keys), _CHUNK):
+            some = keys[at : at + _CHUNK]
+            sql = f"{_SELECT} AND customer_id = '' AND key IN ({','.join('?' * len(some))})"
+            found |= {key for key, *_ in connection.execute(sql, (self.target, *some))}
+        return found
+
+    def redecide(self, dropped: Iterable[str], rows: Sequence[Delivery]) -> None:
+        """Writes rows in place of others that were decided on and never left, in one transaction."""
+        with self.transaction() as connection:
+            connection.executemany(
+                "DELETE FROM deliveries WHERE target = ? AND key = ? AND state IN ('planned', 'refused')",
+                ((self.target, key) for key in dropped),
+            )
+            gone = self._forgotten(connection, [row.key for row in rows])
+            connection.executemany(_REPLACE, [self._values(row) for row in rows if row.key not in gone])
 
     def _values(self, delivery: Delivery) -> tuple[object, ...]:
         sending = delivery.sending
@@ -289,10 +313,26 @@ class Journal:
         with self._translated():
             yield self._connection()
 
+    def _check_place(self) -> None:
+        """That the file is still where it was opened: what is written elsewhere nobody reads."""
+        with self._translated():
+            self._connection()
+            try:
+                found = self.path.stat()
+            except FileNotFoundError:
+                found = None
+        if found is None or (found.st_dev, found.st_ino) != self._place:
+            raise JournalFailed(
+                f"The journal {self.path} was removed or replaced while it was in use.",
+                "Bring it back, or wait until no request can arrive any more; then run the same command again.",
+                path=str(self.path),
+            )
+
     @contextmanager
     def transaction(self, *, at_once: bool = False) -> Iterator[sqlite3.Connection]:
         """The open file in a transaction of its own, taken back where the context ends by an error; ``at_once``:
         without waiting for others, so that it may raise `JournalBusy` soon."""
+        self._check_place()
         with self.reading() as connection:
             try:
                 with _patience(connection, 0 if at_once else _BUSY_S):
@@ -322,6 +362,8 @@ class Journal:
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        found = self.path.stat()
+        self._place = (found.st_dev, found.st_ino)
         connection = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
         try:
             self._prepare(connection)
@@ -428,5 +470,4 @@ def _unusable(path: Path, error: sqlite3.Error | OSError) -> JournalUnusable | T
 def recorded(row: Delivery) -> Recorded:
     """What is recorded of a change that is in; its place is its line in the file."""
     sending = row.sending
-    is_past = sending.valid_until is not None and sending.valid_until <= row.sent_at
-    return Recorded(row.line or 0, sending.points, row.run, is_past)
+    return Recorded(row.line or 0, sending.points, row.run, sending.is_past(row.sent_at))

@@ -37,11 +37,12 @@ class Parcel:
     """A change, and how far it has come. ``line``: where it stands in its file; ``names``: what it shares with others
     that are to wait for it; ``delivery``: its row of the journal, where it is decided what is sent; ``is_unclear``: it
     was sent and not clearly answered, ``sendings``: so often; ``learns``: what the service keeps of its marks is to be
-    read; ``refusal``: the answer to a change that may be in from before."""
+    read; ``is_gone``: the customer was deleted since; ``refusal``: the answer to a change that may be in from
+    before."""
 
     __slots__ = (
-        "asked", "awaited_since_s", "change", "customer_id", "delivery", "is_looked_for", "is_unclear", "key",
-        "learns", "leaves_by_s", "left_s", "line", "names", "outcome", "refusal", "sendings",
+        "asked", "awaited_since_s", "change", "customer_id", "delivery", "is_gone", "is_looked_for", "is_unclear",
+        "key", "learns", "leaves_by_s", "left_s", "line", "names", "outcome", "refusal", "sendings",
     )  # fmt: skip
 
     def __init__(self, change: Change | None, line: int, delivery: Delivery | None = None) -> None:
@@ -55,7 +56,7 @@ class Parcel:
             self.key, self.customer_id, self.asked = delivery.key, delivery.sending.customer_id, delivery.fingerprint
         self.names = (f"c{self.customer_id}", f"k{self.key}")
         self.outcome: Outcome | None = None
-        self.is_unclear = self.is_looked_for = self.learns = False
+        self.is_unclear = self.is_looked_for = self.is_gone = self.learns = False
         self.sendings = 0
         self.leaves_by_s = self.left_s = self.awaited_since_s = 0.0
         self.refusal: RpctlError | None = None
@@ -82,7 +83,7 @@ class Gate:
     def passed(self, parcel: Parcel) -> None:
         """Returns when it may leave. Called by a thread of the crew. Raises `Stopped`."""
         while True:
-            if self.is_shut:
+            if self.is_shut or parcel.is_gone:
                 raise Stopped
             if time.monotonic() <= parcel.leaves_by_s:
                 return

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rpctl.delivery.journal import Delivery, State, recorded
 from rpctl.delivery.requests import key_reused, probe_of, sending_of
+from rpctl.domain.changes import AddPoints
 from rpctl.domain.outcomes import AlreadyApplied, Outcome, Refused
-from rpctl.errors import CustomerDeleted, InvalidValue
+from rpctl.domain.values import add_months
+from rpctl.errors import CustomerDeleted, InvalidValue, RpctlError
 from rpctl.errors import Refused as RefusedError
 
 if TYPE_CHECKING:
@@ -39,12 +42,22 @@ class About:
         self.target = service.target
         self._service = service
         self._programs: dict[str, Program] = {}
+        self._months: dict[str, int | None] = {}
 
     def program(self, site_code: str) -> Program:
         """The site's settings as they were when they were first asked for."""
         if site_code not in self._programs:
             self._programs[site_code] = self._service.program(site_code)
         return self._programs[site_code]
+
+    def ends_at(self, site_code: str, created_at: Instant) -> Instant | None:
+        """When points of that day end by the site's program; None: never, or it cannot be read."""
+        if site_code not in self._months:
+            self._months[site_code] = None
+            with suppress(RpctlError):
+                self._months[site_code] = self.program(site_code).validity_months
+        months = self._months[site_code]
+        return None if months is None else add_months(created_at, months)
 
 
 class Preparing:
@@ -67,6 +80,8 @@ class Preparing:
             sending = sending_of(change, self._about, self._clock(), _nobody)
         except (RefusedError, InvalidValue) as error:
             return Refused(error)
+        if isinstance(change, AddPoints) and change.created_at is not None and sending.valid_until is None:
+            sending = sending._replace(ends_at=self._about.ends_at(change.site_code, change.created_at))
         return Delivery(change.key, asked, State.PLANNED, 0, sending, run=self._run, line=line)
 
     def _seen(self, change: Change, asked: str) -> Delivery | Outcome | None:
@@ -77,7 +92,8 @@ class Preparing:
         is_other = (seen.kind, seen.customer_id) != (probe.kind, probe.customer_id)
         if is_other or (probe.points and probe.points != seen.points) or len(references) > 1:
             return Refused(key_reused(change.key))
-        sending: Sending = probe._replace(points=seen.points)
+        reference = probe.reference_id if probe.reference_id == change.key else None  # the others are mere text
+        sending: Sending = probe._replace(points=seen.points, reference_id=reference)
         return Delivery(change.key, asked, State.APPLIED, self._clock(), sending)
 
 

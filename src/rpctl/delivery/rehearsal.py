@@ -110,6 +110,6 @@ class Rehearsal:
             return Applied(sending.points)
         if sending.site_code and not self._about.program(sending.site_code).enabled:
             return Refused(program_disabled(sending.site_code))
-        is_past = sending.valid_until is not None and sending.valid_until <= self._world.clock()
+        is_past = sending.is_past(self._world.clock())
         self._sight.book(sending.customer_id, 0 if is_past else sending.points)
         return Applied(sending.points, expired_on_arrival=is_past)

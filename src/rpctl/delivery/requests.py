@@ -132,9 +132,12 @@ def _reverse(change: Reverse, service: Known, now: Instant, summary: Summary) ->
 
 
 def ends_of(redemption: RedeemedPoints, summary: Summary) -> Instant:
-    """Until when the longest-lived of the points that a redemption used were valid (``ledger.md`` rule 4)."""
+    """Until when the longest-lived of the points that a redemption used were valid (``ledger.md`` rule 4), or where the
+    service does not tell which these were, of all that were used."""
     uses = ((lot.valid_until, use.redemption_id) for lot in summary.added for use in lot.used_with)
-    return max((until for until, used_by in uses if used_by == redemption.id), default=NEVER)
+    ends = [until for until, used_by in uses if used_by == redemption.id]
+    used = (lot.valid_until for lot in summary.added if lot.used_points or "usedPoints" in lot.untold)
+    return max(ends) if ends else max(used, default=NEVER)
 
 
 def already_reversed(entry_id: str, by: str) -> AlreadyReversed:

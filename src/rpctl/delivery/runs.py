@@ -27,7 +27,7 @@ _ROWS: Final = " FROM deliveries WHERE run = ? AND +target = ? AND reverses IS N
 """The rows of a run, by the index of runs: neither the reversals of its undoing nor what deleted customers left."""
 
 _WITHOUT_TEXT: Final = """
-UPDATE deliveries SET told = NULL, sending = json_remove(
+UPDATE deliveries SET told = iif(told IS NULL, NULL, json_array(json_extract(told, '$[0]'), '')), sending = json_remove(
     sending, '$.description', iif(json_extract(sending, '$.reference_id') = key, '$.none', '$.reference_id')
 )
 WHERE run = ? AND +target = ? AND state NOT IN ('sending', 'unknown')
@@ -118,7 +118,7 @@ class JournalRuns:
         if not self._journal.is_made:
             return False
         with self._journal.reading() as connection:
-            sql = f"SELECT EXISTS (SELECT 1{_ROWS} AND state = 'applied')"
+            sql = f"SELECT EXISTS (SELECT 1{_ROWS} AND state IN ('applied', 'sending', 'unknown'))"
             (found,) = connection.execute(sql, (run, self._journal.target)).fetchone()
         return bool(found)
 

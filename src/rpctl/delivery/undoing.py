@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rpctl.backends.port import RunEntries, Undone
 from rpctl.delivery.journal import Delivery, State
 from rpctl.delivery.runs import JournalRuns
-from rpctl.delivery.takeback import EXPIRED, NOT_FOUND, REVERSED_BEFORE, SPENT, Takeback
-from rpctl.domain.outcomes import Outcome
+from rpctl.delivery.takeback import CUSTOMER_GONE, EXPIRED, REVERSED_BEFORE, SPENT, Takeback, customer_gone
+from rpctl.domain.outcomes import Outcome, Withheld
 from rpctl.domain.points import Summary
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from rpctl.delivery.surroundings import Surroundings
     from rpctl.domain.redeem_options import Document
     from rpctl.domain.values import Instant
-
-_CUSTOMERS_AT_ONCE: Final = 200
 
 
 class ServiceRuns(JournalRuns):
@@ -41,10 +39,11 @@ class ServiceRuns(JournalRuns):
         """See `UndoableRuns`."""
         entries = reversed_ = before = 0
         for _, rows in self._by_line(run):
-            entries += any(row.sending.reverses is None for row in rows)
+            entries += not any(_code(row) == CUSTOMER_GONE for row in rows)
             reversed_ += any(row.sending.reverses and row.state is State.APPLIED for row in rows)
             before += any(_code(row) == REVERSED_BEFORE for row in rows)
-        return RunEntries(entries, reversed_, before)
+        unclear = sum(row.is_open and row.sending.reverses is None for row in self._journal.of_run(run, "line"))
+        return RunEntries(entries, reversed_, before, unclear)
 
     def _by_line(self, run: str) -> Iterator[tuple[int | None, list[Delivery]]]:
         """What is in of the run and what was decided about it, line by line."""
@@ -58,19 +57,21 @@ class ServiceRuns(JournalRuns):
         """See `UndoableRuns`: customer after customer, the rows of each from the latest back."""
         with self._writing() as records:
             records.begin_undo(run, now)
-        unclear = {row.sending.customer_id for row in self._journal.of_run(run, "line") if row.is_open}
-        if unclear:
-            self._bulk.settle(sorted(unclear))
+        unclear = {row.sending.customer_id for row in self._journal.all_unsettled()}
+        theirs = {row.sending.customer_id for row in self._journal.of_run(run, "line")}
+        if unclear & theirs:
+            self._bulk.settle(sorted(unclear & theirs))
         for customers in self._customers(run):
-            planned = self._planned(run, customers, self._read(customers))
-            self._journal.write_all(planned)
+            # What was decided and never left is decided anew: the customer may have spent or earned since.
+            stale = [row.key for rows in customers.values() for row in _stale(rows)]
+            self._journal.redecide(stale, self._planned(run, customers, self._read(customers)))
             yield from self._sent(run, customers)
 
     def _customers(self, run: str) -> Iterator[dict[str, list[Delivery]]]:
         """The rows of a run by customer, the latest first, for some customers at a time."""
         rows = self._journal.of_run(run, "customer_id, line DESC")
         groups = groupby((row for row in rows if row.sending.customer_id), lambda row: row.sending.customer_id)
-        while customers := {who: list(theirs) for who, theirs in islice(groups, _CUSTOMERS_AT_ONCE)}:
+        while customers := {who: list(theirs) for who, theirs in islice(groups, self._bulk.customers_at_once)}:
             yield customers
 
     def _read(self, customers: Mapping[str, list[Delivery]]) -> dict[str, Summary]:
@@ -83,10 +84,17 @@ class ServiceRuns(JournalRuns):
         planned: list[Delivery] = []
         for who, rows in customers.items():
             if undecided := _undecided(rows):
-                summary = summaries.get(who) or Summary(who, 0, (), ())
-                takeback = Takeback(run, self._journal.target, summary, self._world.clock())
-                planned += takeback.plan(undecided)
-        return planned
+                summary = summaries.get(who)
+                planned += self._decided(run, rows, undecided, summary) if summary else customer_gone(run, undecided)
+        keys = [row.key for row in planned]
+        taken = self._journal.find_all(keys) if self._journal.is_made else {}
+        # Somebody's own key may be just like it: what was sent with it is not overwritten.
+        return [row for row in planned if row.key not in taken or taken[row.key].is_free]
+
+    def _decided(
+        self, run: str, rows: Sequence[Delivery], undecided: Sequence[Delivery], summary: Summary
+    ) -> list[Delivery]:
+        return Takeback(run, self._journal.target, summary, self._world.clock(), rows).plan(undecided)
 
     def _sent(self, run: str, customers: Mapping[str, list[Delivery]]) -> Iterator[int]:
         """Sends what was decided and is not in yet; how many rows were looked at."""
@@ -106,6 +114,8 @@ class ServiceRuns(JournalRuns):
         other = self._journal.reversal_of(row.sending.reverses)
         if other is None or other.key == row.key:
             return row
+        if other.is_open:
+            return Withheld()
         return row._replace(state=State.REFUSED, told=(REVERSED_BEFORE, ""))
 
     def undone(self, run: str) -> Iterator[Undone]:
@@ -130,7 +140,8 @@ class ServiceRuns(JournalRuns):
         """What the undoing would come to: what was decided before, and what would be now."""
         for customers in self._customers(run):
             for rows in customers.values():
-                yield from (row for row in rows if row.sending.reverses is not None)
+                stale = {row.key for row in _stale(rows)}
+                yield from (row for row in rows if row.key not in stale)
             yield from self._planned(run, customers, self._read(customers))
 
 
@@ -145,8 +156,8 @@ class RehearsedUndo(ServiceRuns):
         """See `ServiceRuns`: as if all had been sent."""
         there = super().run_entries(run)
         before = sum(_code(row) == REVERSED_BEFORE for row in self._found)
-        sent = sum(row.state in (State.PLANNED, State.APPLIED) for row in self._found)
-        return RunEntries(there.entries, max(there.reversed, sent), max(there.reversed_before, before))
+        sent = sum(row.state is State.APPLIED and row.sending.reverses is not None for row in self._found)
+        return RunEntries(there.entries, max(there.reversed, sent), max(there.reversed_before, before), there.unclear)
 
     def undo(self, run: str, now: Instant) -> Iterator[int]:  # noqa: ARG002
         """See `ServiceRuns`."""
@@ -167,25 +178,40 @@ class RehearsedUndo(ServiceRuns):
 
 def came_to(customer_id: str, rows: Iterable[Delivery]) -> Undone:
     """What the rows of the journal say of one customer."""
-    sums = {"add": 0, "redeem": 0, SPENT: 0, EXPIRED: 0, REVERSED_BEFORE: 0, "refused": 0, "unknown": 0}
+    rows = list(rows)
+    sums = dict.fromkeys(("add", "redeem", SPENT, EXPIRED, REVERSED_BEFORE, CUSTOMER_GONE, "refused", "unknown"), 0)
     for row in rows:
-        is_reversal = row.sending.reverses is not None
-        if is_reversal and row.state is State.REFUSED:
+        if row.sending.reverses is None:
+            continue
+        if row.state is State.REFUSED:
             code = _code(row)
-            sums["unknown" if code == NOT_FOUND else code if code in sums else "refused"] += row.sending.points
-        elif is_reversal and row.state is State.APPLIED:
-            sums[row.sending.kind] += row.sending.points
-        elif is_reversal or row.is_open:
-            sums["unknown"] += row.sending.points
+            sums[code if code in sums else "refused"] += row.sending.points
+        else:
+            sums[row.sending.kind if row.state is State.APPLIED else "unknown"] += row.sending.points
+    own = (row for row in rows if row.sending.reverses is None and row.is_open)
+    sums["unknown"] += sum(row.sending.points for row in (*own, *_undecided(rows, stale=False)))
     return Undone(
         customer_id, sums["redeem"], sums["add"], sums[SPENT], sums[EXPIRED], sums["refused"], sums["unknown"]
     )
 
 
-def _undecided(rows: Sequence[Delivery]) -> list[Delivery]:
-    """Those of a customer's rows that are in and for which nothing was decided yet, in their order."""
-    decided = {row.line for row in rows if row.sending.reverses is not None}
+def _undecided(rows: Sequence[Delivery], *, stale: bool = True) -> list[Delivery]:
+    """Those of a customer's rows that are in and for which nothing was decided yet, in their order; ``stale``: or what
+    was decided never left. While a reversal of the customer is not settled nothing more is decided."""
+    reversals = [row for row in rows if row.sending.reverses is not None]
+    if stale and any(row.is_open for row in reversals):
+        return []
+    old = {row.key for row in _stale(rows)} if stale else set()
+    decided = {row.line for row in reversals if row.key not in old}
     return [row for row in rows if _is_in(row) and row.line not in decided]
+
+
+def _stale(rows: Sequence[Delivery]) -> list[Delivery]:
+    """What was decided on lines whose reversal never left."""
+    lines = {row.line for row in rows if row.sending.reverses is not None and row.state is State.PLANNED}
+    if any(row.is_open and row.sending.reverses is not None for row in rows):
+        return []
+    return [row for row in rows if row.sending.reverses is not None and row.line in lines]
 
 
 def _is_in(row: Delivery) -> bool:

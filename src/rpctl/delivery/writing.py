@@ -55,9 +55,10 @@ class Writing:
         """What became of a row that is there."""
         self._settled[row.key] = row
 
-    def commit(self, leaving: Sequence[Delivery] = ()) -> None:
+    def commit(self, leaving: Sequence[Delivery] = ()) -> set[str]:
         """Writes what is to be written, and lets go of what is done with; ``leaving``: rows that are about to be sent,
-        whatever else became of their keys before."""
+        whatever else became of their keys before. Answers with the keys of those whose customer was deleted."""
+        gone: set[str] = set()
         for row in leaving:
             self._whole.pop(row.key, None)
             self._settled.pop(row.key, None)
@@ -68,12 +69,13 @@ class Writing:
             text = self._report()
             report = None if text is None else (self._run, text)
         if leaving or self._whole or self._settled or report:
-            self._journal.write_all([*self._whole.values(), *leaving], self._settled.values(), report)
+            gone = self._journal.write_all([*self._whole.values(), *leaving], self._settled.values(), report)
             self.took_s = time.monotonic() - began_s
         self._whole.clear()
         self._settled.clear()
         while self._released:
             self._claims.release(self._released.pop())
+        return gone
 
     def close(self) -> None:
         """Lets go of every key."""

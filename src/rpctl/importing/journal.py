@@ -79,6 +79,13 @@ def _of_same_file(same: list[EarlierRun], *, again: bool, name: str) -> Chosen:
     undone = next((run for run in current if run.undone_at is not None), None)
     if undone is not None and not again:
         raise _was_undone(undone, [run for run in current if run.undone_at is None and run.own], name)
+    undoing = next((run for run in current if run.is_undoing), None)
+    if again and undoing is not None:
+        raise AlreadyImported(
+            f"The undoing of import run {undoing.run} of {name} has not finished, so some of its rows still count.",
+            f"`rpctl imports undo {undoing.run}` goes on with it; then --again takes every row for a new change.",
+            run=undoing.run,
+        )
     if again and (undone is not None or any(run.finished for run in current)):
         return Chosen(latest + 1, None)
     return Chosen(latest, next((run for run in current if not run.finished), None))

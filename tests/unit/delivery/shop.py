@@ -87,6 +87,8 @@ class Shop:
         self.lists_read = 0
         self.at_work = self.most_at_work = 0
         self.opened = self.closed = 0
+        self.untold: tuple[str, ...] = ()
+        """What summaries leave out of lots."""
         self._added: dict[str, list[AddedPoints]] = {}
         self._redeemed: dict[str, list[RedeemedPoints]] = {}
         self._under_way: list[tuple[float, Sending]] = []
@@ -168,6 +170,8 @@ class Shop:
         if customer_id not in self._added:
             raise CustomerNotFound("nobody")
         added, redeemed = self._added[customer_id], self._redeemed[customer_id]
+        if self.untold:
+            added = [replace(lot, untold=self.untold) for lot in added]
         return Summary(customer_id, self.balance(customer_id), tuple(added), tuple(redeemed))
 
     def balance(self, customer_id: str) -> int:
@@ -183,6 +187,15 @@ class Shop:
         return sum(
             entry_id == one.id or token == one.token or getattr(one, "reference_id", None) == key for one in everything
         )
+
+    def hide(self, customer_id: str) -> Callable[[], None]:
+        """Does not show what the customer has, until what is answered is called."""
+        added, self._added[customer_id] = self._added[customer_id], []
+
+        def show() -> None:
+            self._added[customer_id] = added
+
+        return show
 
     def forget(self, customer_id: str) -> None:
         """Somebody else deleted the customer."""

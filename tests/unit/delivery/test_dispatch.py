@@ -153,10 +153,11 @@ def test_a_row_that_leaves_late_is_written_again_first(
     late: list[float] = []
     write_all = machine.journal.write_all
 
-    def noting(rows: Any, *more: Any) -> None:
+    def noting(rows: Any, *more: Any) -> set[str]:
         rows = list(rows)
-        write_all(rows, *more)
+        gone: set[str] = write_all(rows, *more)
         written_s.update({row.sending.entry_id: time.monotonic() for row in rows})
+        return gone
 
     def arriving(sending: Sending) -> None:
         late.append(time.monotonic() - written_s[sending.entry_id])

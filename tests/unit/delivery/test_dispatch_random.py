@@ -69,10 +69,10 @@ def passed(machine: Machine, changes: list[Change], stop: tuple[str, int] | None
         if how == "disk":
             write_all, writes = machine.journal.write_all, iter(range(count))
 
-            def full(*arguments: Any) -> None:
+            def full(*arguments: Any) -> Any:
                 if next(writes, None) is None:
                     raise StorageFull("full")
-                write_all(*arguments)
+                return write_all(*arguments)
 
             patched.setattr(machine.journal, "write_all", full)
         try:

@@ -147,10 +147,18 @@ def test_what_goes_on_is_told_how_many_of_its_rows_are_in(journal: Journal, runs
 
 def test_what_was_reversed_or_refused_is_no_entry(journal: Journal, runs: JournalRuns) -> None:
     start(runs)
-    journal.write_all([one for one in ALL if one.state is not State.APPLIED])
+    journal.write_all([one for one in ALL if one.state in (State.PLANNED, State.REFUSED)])
     journal.write(row(22, State.APPLIED, reverses="id-1"))
 
     assert not runs.has_entries("run1")
+
+
+@pytest.mark.parametrize("state", [State.SENDING, State.UNKNOWN])
+def test_what_may_be_in_may_count(state: State, journal: Journal, runs: JournalRuns) -> None:
+    start(runs)
+    journal.write(row(2, state))
+
+    assert runs.has_entries("run1")
 
 
 def test_the_report_of_a_stopped_run_waits_for_nobody(
@@ -307,7 +315,7 @@ def test_what_is_forgotten_is_text_and_nothing_that_guards(journal: Journal, run
     )  # fmt: skip
     assert kept.report == {**REPORT, "file": "points.csv", "rejectsFile": None}
     bare = SENDING._replace(description=None, reference_id=None)
-    assert [journal.find(one.key) for one in after] == [one._replace(sending=bare, told=None) for one in after]
+    assert [journal.find(one.key) for one in after] == [one._replace(sending=bare, told=("rule", "")) for one in after]
     text = kept_text(journal)
     assert b"Jane" not in text
     assert b"jane" not in text

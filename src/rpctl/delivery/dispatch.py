@@ -213,9 +213,7 @@ class Dispatch:
         for parcel in parcels:
             sending = parcel.sending._replace(tagged=self._marks.is_tagged(parcel.sending.kind))
             parcel.learns = parcel is self._learner or not self._marks.reaches(sending)
-            parcel.delivery = parcel.row._replace(
-                state=State.SENDING, sent_at=sent_at, ticks=ticks, sending=sending, told=None
-            )
+            parcel.delivery = parcel.row._replace(state=State.SENDING, sent_at=sent_at, ticks=ticks, sending=sending)
         gone = self._writing.commit([parcel.row for parcel in parcels])
         for parcel in parcels:
             parcel.leaves_by_s = stamped_s + slack_s

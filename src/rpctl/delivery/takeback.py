@@ -31,6 +31,13 @@ CUSTOMER_GONE: Final = "customer_not_found"
 _ABOUT: Final = "reversal"  # no longer than what changes say of themselves: as far as marks are known to reach
 
 
+def basis(summary: Summary, all_rows: Sequence[Delivery]) -> tuple[str, str]:
+    """What a plan rests on, the same as long as nothing but this undoing changes the customer's points."""
+    ours = [row.sending for row in all_rows if row.sending.reverses and row.state is State.APPLIED]
+    taken = sum(one.points if one.kind == "redeem" else -one.points for one in ours)
+    return "planned", f"{len(summary.entries()) - len(ours)} {summary.active_points + taken}"
+
+
 def customer_gone(run: str, rows: Sequence[Delivery]) -> list[Delivery]:
     """What the journal is to hold of the rows of a customer who is no longer there."""
     return [_note(run, row, "", row.sending.points, CUSTOMER_GONE) for row in rows]
@@ -55,6 +62,7 @@ class Takeback:
         self._active = summary.active_points
         self._given = 0
         self._rest = _rest(summary, now, all_rows)
+        self._basis = basis(summary, all_rows)
         self._marks = {mark for one in summary.entries() for mark in (one.id, one.token) if mark}
 
     def plan(self, rows: Sequence[Delivery]) -> list[Delivery]:
@@ -117,7 +125,7 @@ class Takeback:
         assert sending.reverses is not None
         key = reversal_of(sending.reverses)
         asked = fingerprint(Reverse(sending.customer_id, sending.reverses, key))
-        return Delivery(key, asked, State.PLANNED, 0, sending, run=self._run, line=row.line)
+        return Delivery(key, asked, State.PLANNED, 0, sending, run=self._run, line=row.line, told=self._basis)
 
     def _left(self, row: Delivery, entry_id: str, points: int, why: str) -> Delivery:
         return _note(self._run, row, entry_id, points, why)

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from rpctl.backends.port import RunEntries, Undone
 from rpctl.delivery.journal import Delivery, State
 from rpctl.delivery.runs import JournalRuns
-from rpctl.delivery.takeback import CUSTOMER_GONE, EXPIRED, REVERSED_BEFORE, SPENT, Takeback, customer_gone
+from rpctl.delivery.takeback import CUSTOMER_GONE, EXPIRED, REVERSED_BEFORE, SPENT, Takeback, basis, customer_gone
 from rpctl.domain.outcomes import Outcome, Withheld
-from rpctl.domain.points import Summary
 
 if TYPE_CHECKING:
     from rpctl.delivery.bulk import Bulk
@@ -62,9 +61,7 @@ class ServiceRuns(JournalRuns):
         if unclear & theirs:
             self._bulk.settle(sorted(unclear & theirs))
         for customers in self._customers(run):
-            # What was decided and never left is decided anew: the customer may have spent or earned since.
-            stale = [row.key for rows in customers.values() for row in _stale(rows)]
-            self._journal.redecide(stale, self._planned(run, customers, self._read(customers)))
+            self._journal.redecide(*self._decided(run, customers))
             yield from self._sent(run, customers)
 
     def _customers(self, run: str) -> Iterator[dict[str, list[Delivery]]]:
@@ -74,27 +71,26 @@ class ServiceRuns(JournalRuns):
         while customers := {who: list(theirs) for who, theirs in islice(groups, self._bulk.customers_at_once)}:
             yield customers
 
-    def _read(self, customers: Mapping[str, list[Delivery]]) -> dict[str, Summary]:
-        """The summaries of those of whom something is yet to be decided; who is not there has none."""
-        return self._bulk.summaries([who for who, rows in customers.items() if _undecided(rows)])
-
-    def _planned(
-        self, run: str, customers: Mapping[str, list[Delivery]], summaries: Mapping[str, Summary]
-    ) -> list[Delivery]:
+    def _decided(self, run: str, customers: Mapping[str, list[Delivery]]) -> tuple[list[str], list[Delivery]]:
+        """What is decided on now: the keys of what was decided before and never left, where the customer spent or
+        earned since, and the rows in its place; and those of rows of which nothing was decided yet."""
+        now = self._world.clock()
+        summaries = self._bulk.summaries([who for who, rows in customers.items() if _undecided(rows)])
+        dropped: list[str] = []
         planned: list[Delivery] = []
         for who, rows in customers.items():
-            if undecided := _undecided(rows):
-                summary = summaries.get(who)
-                planned += self._decided(run, rows, undecided, summary) if summary else customer_gone(run, undecided)
+            summary, undecided, stale = summaries.get(who), _undecided(rows), _stale(rows)
+            if summary is None:
+                planned += customer_gone(run, undecided)
+            else:
+                if stale and {row.told for row in stale if row.state is State.PLANNED} == {basis(summary, rows)}:
+                    undecided, stale = _undecided(rows, stale=False), []
+                planned += Takeback(run, self._journal.target, summary, now, rows).plan(undecided)
+            dropped += [row.key for row in stale]
         keys = [row.key for row in planned]
         taken = self._journal.find_all(keys) if self._journal.is_made else {}
         # Somebody's own key may be just like it: what was sent with it is not overwritten.
-        return [row for row in planned if row.key not in taken or taken[row.key].is_free]
-
-    def _decided(
-        self, run: str, rows: Sequence[Delivery], undecided: Sequence[Delivery], summary: Summary
-    ) -> list[Delivery]:
-        return Takeback(run, self._journal.target, summary, self._world.clock(), rows).plan(undecided)
+        return dropped, [row for row in planned if row.key not in taken or taken[row.key].is_free]
 
     def _sent(self, run: str, customers: Mapping[str, list[Delivery]]) -> Iterator[int]:
         """Sends what was decided and is not in yet; how many rows were looked at."""
@@ -139,10 +135,9 @@ class ServiceRuns(JournalRuns):
     def planned(self, run: str) -> Iterator[Delivery]:
         """What the undoing would come to: what was decided before, and what would be now."""
         for customers in self._customers(run):
-            for rows in customers.values():
-                stale = {row.key for row in _stale(rows)}
-                yield from (row for row in rows if row.key not in stale)
-            yield from self._planned(run, customers, self._read(customers))
+            dropped, planned = self._decided(run, customers)
+            yield from (row for rows in customers.values() for row in rows if row.key not in dropped)
+            yield from planned
 
 
 class RehearsedUndo(ServiceRuns):

@@ -56,6 +56,8 @@ def documented(service: respx.MockRouter) -> None:
 
 
 READ_SUMMARY: Final = Sent("GET", f"{C1}/summary")
+LEARNING: Final = [READ_SUMMARY, READ_SUMMARY]
+"""A first change is read back, and once more where it is not shown: here it never is."""
 
 OPERATIONS: Final[dict[str, tuple[list[str], list[Sent]]]] = {
     "1": (["points", "summary", "-o", "json"], [Sent("GET", f"{POINTS}/summaryBatch")]),
@@ -71,7 +73,7 @@ OPERATIONS: Final[dict[str, tuple[list[str], list[Sent]]]] = {
                 "id": "9b4ce1d9", "points": 5, "reference-id": "r-1", "description": "Welcome [rp-",
                 "validUntil": "9999-12-31T23:59:59.999Z",
             },
-        }), READ_SUMMARY],
+        }), *LEARNING],
     ),
     "4": (
         ["customer", "delete", "C1", "--confirm", "C1"],
@@ -81,7 +83,7 @@ OPERATIONS: Final[dict[str, tuple[list[str], list[Sent]]]] = {
     "6": (
         ["points", "add", "C1", "50"],
         [Sent("POST", f"{C1}/addPoints?siteCode=main", {"id": "", "points": 50, "description": "points added [rp-"}),
-         READ_SUMMARY],
+         *LEARNING],
     ),
     "6 with everything": (
         ["points", "add", "C1", "50", "--reference", "order-9", "--description", "Für 9", "--valid-until", "2027-01-31",
@@ -94,11 +96,11 @@ OPERATIONS: Final[dict[str, tuple[list[str], list[Sent]]]] = {
         [READ_SUMMARY, Sent("GET", SITE), Sent("POST", f"{C1}/addPoints?siteCode=main", {
             "id": "", "points": 10, "reference-id": "order-10", "description": "Für 10 [rp-",
             "createdAt": "2026-01-01T00:00:00.000Z", "validUntil": "2027-01-31T23:59:59.999Z",
-        }), READ_SUMMARY],
+        }), *LEARNING],
     ),
     "7": (
         ["points", "redeem", "C1", "20", "--description", "At the till"],
-        [Sent("POST", f"{C1}/redeemPoints", {"id": "", "points": 20, "description": "At the till [rp-"}), READ_SUMMARY],
+        [Sent("POST", f"{C1}/redeemPoints", {"id": "", "points": 20, "description": "At the till [rp-"}), *LEARNING],
     ),
     "8": (["me", "balance"], [Sent("GET", PUBLIC)]),
     "9": (["me", "summary"], [Sent("GET", f"{PUBLIC}/summary")]),

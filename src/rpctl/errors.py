@@ -395,7 +395,7 @@ class JournalBusy(Temporary):
     """Another process kept the journal of what was sent for longer than the time-out."""
 
     code = "journal_busy"
-    default_hint = "Try the same command again; nothing was sent."
+    default_hint = "Try the same command again; what was reported done is safe."
 
 
 class JournalFailed(Temporary):

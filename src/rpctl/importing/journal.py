@@ -98,6 +98,9 @@ def _was_undone(undone: EarlierRun, still_counting: list[EarlierRun], name: str)
         hint += f" Import run {still_counting[0].run} of the same file still counts: undo it first."
     at = format_instant(undone.undone_at)
     message = f"Import run {undone.run} of {name} was undone on {at[:10]}; nothing was applied."
+    if undone.is_undoing:
+        message = f"Import run {undone.run} of {name} is being undone since {at[:10]}; nothing was applied."
+        hint = f"`rpctl imports undo {undone.run}` goes on with that. After it {hint}"
     return AlreadyImported(message, hint, run=undone.run, undoneAt=at)
 
 

@@ -58,8 +58,9 @@ def rows_of(run: KeptRun) -> tuple[Path, Request]:
     Raises `AlreadyImported` for a run that was undone, `InvalidFile` where there is nothing to go on with.
     """
     if run.undo_begun_at is not None:
+        state = "was undone on" if run.undone_at is not None else "is being undone since"
         raise AlreadyImported(
-            f"Import run {run.run} of {run.file} was undone on {format_instant(run.undo_begun_at)[:10]}.",
+            f"Import run {run.run} of {run.file} {state} {format_instant(run.undo_begun_at)[:10]}.",
             "The import command with --again takes every row for a new change.",
             run=run.run,
         )

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from ledger_scripts import CUSTOMERS, OPTIONS, START, KeyedLedger, Script, Step, steps
 from naive_ledger import DAY, NaiveLedger
 
-EXAMPLES = int(os.environ.get("RPCTL_LEDGER_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("RPCTL_LEDGER_EXAMPLES", "100"))
 STEPS = int(os.environ.get("RPCTL_LEDGER_STEPS", "20"))
 UNHURRIED = settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 

@@ -9,7 +9,7 @@ import time
 from real_machine import Machine, entries, finish, wait_until
 
 SHELLS = 16
-ROUNDS = 2
+ROUNDS = 1
 
 
 def test_sixteen_shells_start_on_no_ledger_and_every_change_counts_once(machine: Machine) -> None:

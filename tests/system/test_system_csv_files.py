@@ -195,7 +195,7 @@ def test_a_file_that_changes_between_its_two_readings_ends_the_run_before_a_row_
 @pytest.mark.parametrize("change", ["cut off", "appended to"])
 def test_a_file_that_changes_during_its_second_reading_is_not_reported_as_done(machine: Machine, change: str) -> None:
     machine.run("points", "add", "C0", "5").ok()
-    rows = 200_000  # of which only some are in when the first can be seen
+    rows = 90_000  # of which only some are in when the first can be seen
     file = numbered(machine, rows)
     original = file.read_bytes()
     process = machine.start(["rpctl", "points", "import", file])

@@ -199,8 +199,8 @@ def test_no_ledger_can_be_made_on_a_full_disk_and_none_is_left_half_made(
 def test_an_import_that_fills_the_disk_is_finished_by_the_same_command(
     machine: Machine, small_disk: Callable[[str], Path]
 ) -> None:
-    disk = small_disk("28m")
-    rows = 150_000
+    disk = small_disk("14m")
+    rows = 70_000
     at = ("--ledger", str(disk / "ledger.db"))
     machine.csv("many.csv", (f"C{number % 1000},{number % 9 + 1}" for number in range(rows)))
     machine.run("points", "add", "C0", "5", *at).ok()
@@ -254,7 +254,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return machine.ledger
 
 
-@pytest.mark.parametrize("where", range(1, 10, 2))
+@pytest.mark.parametrize("where", [1, 5, 9])
 def test_a_damaged_page_is_found_and_nobody_sees_a_traceback(machine: Machine, sound: Path, where: int) -> None:
     path = machine.work / "damaged.db"
     shutil.copy(sound, path)

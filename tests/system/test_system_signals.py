@@ -50,7 +50,7 @@ def test_an_import_that_is_stopped_again_and_again_is_finished_by_the_same_comma
 def test_a_stopped_run_stays_recorded_as_unfinished_with_its_counts(
     machine: Machine, sent: signal.Signals, status: int
 ) -> None:
-    rows = 20 * FIRST
+    rows = 12 * FIRST
     file = machine.csv("many.csv", (f"C{number % 200},{number % 9 + 1}" for number in range(rows)))
     process = machine.start(["rpctl", "points", "import", str(file)])
     wait_until(machine.ledger.exists)

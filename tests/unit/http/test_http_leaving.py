@@ -109,37 +109,39 @@ def test_a_connection_that_takes_long_makes_it_leave_later(
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
+    monkeypatch.setattr("rpctl.backends.departure._SOON_S", 0.3)
     server = serve(silent, tls=certificate.context)
-    monkeypatch.setenv("https_proxy", serve(_slow_tunnel_to(server.port, 1.2)).url)
+    monkeypatch.setenv("https_proxy", serve(_slow_tunnel_to(server.port, 0.5)).url)
     left_s: list[float] = []
     started_s = time.monotonic()
     with pytest.raises(Unsettled) as lost:
-        client("https://api.test", whole_s=2.0).http.request(
+        client("https://api.test", whole_s=1.1).http.request(
             "POST", "/points", safe=False, leaving=lambda: left_s.append(time.monotonic() - started_s)
         )
     assert len(left_s) == 2
-    assert left_s[1] > 1.1
-    assert lost.value.since_s < 2.0 - 1.1
+    assert left_s[1] > 0.45
+    assert lost.value.since_s < 1.1 - 0.4
 
 
 def test_a_handshake_that_takes_long_makes_it_leave_later(
     client: Make, serve: Make, certificate: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("rpctl.backends.departure._SOON_S", 0.3)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
     server = serve(silent, tls=certificate.context)
 
     def slow(talk: Talk) -> None:
-        time.sleep(1.2)
+        time.sleep(0.5)
         talk.tunnel(server.port)
 
     url = serve(slow).url.replace("http:", "https:")
     there: list[int] = []
     with pytest.raises(Unsettled) as lost:
-        client(url, whole_s=2.0).http.request(
+        client(url, whole_s=1.1).http.request(
             "POST", "/points", safe=False, leaving=lambda: there.append(len(server.got))
         )
     assert there == [0, 0]
-    assert lost.value.since_s < 2.0 - 1.1
+    assert lost.value.since_s < 1.1 - 0.4
 
 
 def test_a_slow_token_is_no_time_that_the_change_is_under_way(client: Make, serve: Make) -> None:

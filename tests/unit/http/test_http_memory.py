@@ -14,7 +14,7 @@ from servers import Talk
 
 Make = Callable[..., Any]
 
-CUSTOMERS: Final = 100_000
+CUSTOMERS: Final = 50_000
 _LOT: Final = {
     "id": "5345b895-6b68-734e-6d1c-1acdeea574cb", "points": 50, "createdAt": "2026-01-01T00:00:00.000+00:00",
     "validUntil": "2027-01-01T00:00:00Z", "usedWith": None, "allPointsAfterCreation": 50, "description": "Welcome",
@@ -43,7 +43,7 @@ def _shown(url: str, folder: Path, *words: str) -> Measured:
     return done
 
 
-def test_a_hundred_thousand_customers_take_no_more_memory_than_a_few(serve: Make, tmp_path: Path) -> None:
+def test_many_customers_take_no_more_memory_than_a_few(serve: Make, tmp_path: Path) -> None:
     server = serve(_everybody)
     few = _shown(server.url, tmp_path, "points", "summary", "-o", "jsonl", "--limit", "10")
     assert len(few.out.splitlines()) == 10

@@ -484,7 +484,7 @@ def test_memory_does_not_grow_with_rows(desk: Desk, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(bulk, "_MOST_BATCHES", 3)
     monkeypatch.setattr(backend_module, "_BULK_ROWS", 1 if many else 10_000)
     peaks = []
-    for rows in (2_000, 10_000):
+    for rows in (1_000, 4_000):
         sign = ["x" if n % 100 < wrong else "" for n in range(rows)]
         text = "customer_id,points\n" + "".join(f"C{n % 50},{sign[n]}{n + 1}\n" for n in range(rows))
         path = desk.file(text, f"{rows}.csv")

@@ -217,6 +217,10 @@ def undo(
     rule refused it. With anything but reversed the exit status is 3. Entries that were reversed before are left
     alone. Stopped, the same command goes on; done, it does nothing.
 
+    Over a service the amounts are decided from each customer's summary just before they are sent, and the service
+    chooses the lots. Where it cannot be told whether something is reversed the exit status is 8, and the same command
+    looks again.
+
     The file's rows do not count again after that, unless it is imported with --again.
     """
     from rpctl.cli.importing import parse_concurrency, parse_rate

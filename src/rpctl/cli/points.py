@@ -330,8 +330,9 @@ def import_(
     and so is a second row with the same one and other values.
 
     Refused rows go to FILE-STEM.rejected.csv, which can be corrected and imported as it is (exit status 3).
-    With --strict a file of up to 10,000 rows is applied whole or not at all; a longer one stops where a row is
-    refused because others changed the ledger since the rehearsal, and says how many rows are in.
+    With --strict a file of up to 10,000 rows is applied to a ledger whole or not at all; a longer one stops where a
+    row is refused because others changed the ledger since the rehearsal, and says how many rows are in. So does any
+    file over a service (`rpctl help csv`).
     """
     from rpctl.cli.importing import Wanted, parse_concurrency, parse_rate, run_import
 

@@ -221,7 +221,14 @@ class Journal:
                 ((self.target, key) for key in dropped),
             )
             gone = self._forgotten(connection, [row.key for row in rows])
-            connection.executemany(_REPLACE, [self._values(row) for row in rows if row.key not in gone])
+            rows = [row for row in rows if row.key not in gone and not self._is_of_nobody(connection, row)]
+            connection.executemany(_REPLACE, map(self._values, rows))
+
+    def _is_of_nobody(self, connection: sqlite3.Connection, row: Delivery) -> bool:
+        """Whether the customer of the import's row that this one is about was deleted."""
+        sql = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE run = ? AND line = ? AND +target = ? AND customer_id = '')"
+        (found,) = connection.execute(sql, (row.run, row.line, self.target)).fetchone()
+        return bool(found)
 
     def _values(self, delivery: Delivery) -> tuple[object, ...]:
         sending = delivery.sending

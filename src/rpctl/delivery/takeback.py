@@ -138,14 +138,20 @@ def _rest(summary: Summary, now: Instant, all_rows: Sequence[Delivery]) -> int |
         return None
     marks = {mark for row in before for mark in (row.sending.entry_id, row.sending.token)}
     taking = {one.id for one in summary.redeemed if not marks.isdisjoint((one.id, one.token))}
+    takes = sum(row.sending.kind == "redeem" for row in before)
     added = [row for row in all_rows if row.sending.reverses is None and row.sending.kind != "redeem"]
     of_run = {entry.id for row in added if (entry := reconcile.find(row.sending, summary, row.key))}
     of_run |= {lot.id for lot in summary.added if not marks.isdisjoint((lot.id, lot.token))}
     left = sum(lot.left for lot in summary.added if lot.id in of_run and lot.is_valid(now))
     taken = sum(row.sending.points for row in before if row.sending.kind == "redeem")
     others = [lot for lot in summary.added if lot.id not in of_run]
-    in_place = sum(lot.used_points for lot in others if any(use.redemption_id in taking for use in lot.used_with))
-    return max(left - min(taken, in_place), 0)
+    # Where it is not told what a lot was used with, or the takings are not shown, they may all be from there.
+    in_place = sum(
+        lot.used_points
+        for lot in others
+        if not lot.used_with or any(use.redemption_id in taking for use in lot.used_with)
+    )
+    return max(left - (min(taken, in_place) if len(taking) == takes else taken), 0)
 
 
 def _note(run: str, row: Delivery, entry_id: str, points: int, why: str) -> Delivery:

@@ -83,8 +83,9 @@ class ServiceRuns(JournalRuns):
             if summary is None:
                 planned += customer_gone(run, undecided)
             else:
-                if stale and {row.told for row in stale if row.state is State.PLANNED} == {basis(summary, rows)}:
-                    undecided, stale = _undecided(rows, stale=False), []
+                rests_on = {row.told for row in stale if row.state is State.PLANNED}
+                if stale and rests_on == {basis(summary, rows)} and not _undecided(rows, stale=False):
+                    undecided, stale = [], []
                 planned += Takeback(run, self._journal.target, summary, now, rows).plan(undecided)
             dropped += [row.key for row in stale]
         keys = [row.key for row in planned]

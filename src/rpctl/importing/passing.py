@@ -245,7 +245,9 @@ class Pass:
             self._sum(change, outcome.points)
         elif isinstance(outcome, AlreadyApplied):
             recorded = outcome.recorded
-            if recorded is not None and self._own is not None and self._own.count(recorded):
+            # Over a service what is recorded may be of this very pass: only the row's own record is from before.
+            is_own = recorded is not None and (self._is_atomic or recorded.position == piece.lines[at])
+            if recorded is not None and is_own and self._own is not None and self._own.count(recorded):
                 report.applied += 1
                 report.expired_on_arrival += recorded.expired_on_arrival
                 self._sum(change, recorded.points)

@@ -304,3 +304,13 @@ def test_what_the_service_does_not_show_is_shown_as_it_was_sent(command_line: Ca
         assert (ended.status, shown["points"], shown["description"]) == (0, 5, "mine")
         assert list(shown) == ["id", "reference-id", "description", "points"]  # and no balance that nobody knows
         assert "this is what was sent" in ended.err
+
+
+def test_a_key_that_a_file_repeats_counts_once_in_a_run_that_is_gone_on_with(rpctl: Any, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("customer_id,points,key\nC1,x,a\nC1,5,k\nC1,5,k\n")
+    words = ["points", "import", str(tmp_path / "f.csv"), "-o", "json", "--rejects"]
+    stopped = json.loads(rpctl(*words, str(tmp_path / "r1.csv"), "--max-errors", "1").out)
+    gone_on = json.loads(rpctl(*words, str(tmp_path / "r2.csv")).out)
+
+    assert (gone_on["run"], stopped["applied"]) == (stopped["run"], 0)
+    assert (gone_on["applied"], gone_on["alreadyApplied"], gone_on["pointsAdded"]) == (1, 1, 5)

@@ -197,6 +197,10 @@ class Shop:
 
         return show
 
+    def forget_uses(self, customer_id: str) -> None:
+        """Does not tell any more with which redemptions points were used."""
+        self._added[customer_id] = [replace(lot, used_with=()) for lot in self._added[customer_id]]
+
     def forget(self, customer_id: str) -> None:
         """Somebody else deleted the customer."""
         del self._added[customer_id], self._redeemed[customer_id]

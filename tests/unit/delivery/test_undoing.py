@@ -433,6 +433,39 @@ def test_a_dry_run_of_what_was_begun_tells_what_was_decided(shop: Shop, machine:
         assert runs.run_entries("run") == RunEntries(3, 3, 0)
 
 
+def test_a_row_that_turns_out_to_be_in_changes_what_was_decided_on_the_others(
+    shop: Shop, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.apply(add("C1", 100, "b"), add("C1", 100, "a"), add("C1", 10, "c"))
+    machine.apply(redeem("C1", 100, "theirs"), run=None)
+    before(shop, "C1", 500)
+    applied = machine.row("b")
+    machine.journal.write(applied._replace(state=State.UNKNOWN))
+    shop.script.extend(["ok", "forbidden"])
+    with monkeypatch.context() as patched:
+        patched.setattr(machine.bulk, "settle", lambda _: None)
+        with pytest.raises(RequestRefused):
+            undo(machine)
+    machine.journal.write(applied)
+    machine.end()
+
+    assert undo(machine) == {"C1": Undone("C1", 110, 0, 100, 0, 0)}
+    assert shop.balance("C1") == 500
+
+
+def test_where_the_takings_are_not_told_no_more_is_taken_than_may_be_left(shop: Shop, machine: Machine) -> None:
+    before(shop, "C1", 100)
+    machine.apply(add("C1", 50, "c"), add("C1", 100, "a"))
+    shop.script.extend(["ok", "forbidden"])
+    with pytest.raises(RequestRefused):
+        undo(machine)
+    machine.apply(redeem("C1", 40, "theirs"), run=None)
+    shop.forget_uses("C1")
+    machine.end()
+
+    assert undo(machine)["C1"].taken_back <= 150 - 40
+
+
 # -- tools ------------------------------------------------------------------------------------------------
 
 

@@ -14,8 +14,8 @@ The map, a line a room; a newcomer should guess the file from the command line:
                  translate, answers, problems), import_runs (what the ledger and the journal keep of imports)
     delivery/    every change exactly once over a service that promises nothing: journal, requests, reconcile, refusals,
                  deliver, settle (the writes that are no changes of points), surroundings; many changes: bulk, sight,
-                 prepare, rehearsal, dispatch, parcel, lanes, pace, crew, claims, marks; import runs: runs, undoing,
-                 takeback
+                 prepare, rehearsal, dispatch, parcel, lanes, pace, reach, crew, writing, claims, marks; import runs:
+                 runs, undoing, takeback
     auth/        who the program is to a service: secrets and where they come from, access tokens and their cache
     config/      profiles, the layers of settings and who decided, paths
     importing/   CSV files to changes and rejects: opening, spool, reader, plain, content, overlap, columns, products,

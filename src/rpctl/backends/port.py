@@ -137,9 +137,10 @@ class Applies(Protocol):
     """Whether nothing is applied of what belongs together where some of it is refused. Where not, `apply` and
     `apply_batches` with ``all_or_nothing`` end soon after a refusal, and what was applied before it stays."""
 
-    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, rehearses: bool, applies: bool) -> None:
+    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, applies: bool) -> None:
         """Is told all changes, at most ``rows``, before any is rehearsed or applied; where keys are not kept, what is
-        in already is looked for now. A backend that keeps keys does not look at them."""
+        in already is looked for now. ``applies``: what is unclear from before is settled too. A backend that keeps keys
+        does not look at them."""
         ...
 
     def apply(

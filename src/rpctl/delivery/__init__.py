@@ -16,8 +16,9 @@ Many changes:
     sight         what the service has of them before the first leaves
     prepare       what is sent of each; rehearsal: the same with nothing sent
     dispatch      the one thread that decides: claims, writes, hands over, judges; parcel: one of the changes on its way
-    lanes         who may go next, by customer and key; pure. pace: how fast; pure
-    crew          the threads that send. claims, marks: what one process holds and knows of the journal
+    lanes         who may go next, by customer and key; pace: how fast; reach: whether the service is there; pure
+    crew          the threads that send
+    writing       what is to be written, some rows at a time; claims, marks: what one process holds and knows
     runs          import runs recorded in the journal
     undoing       takes back what a run applied; takeback: what that comes to for a customer; pure
 

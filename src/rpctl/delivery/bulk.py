@@ -76,7 +76,7 @@ class Bulk:
 
     # -- before ----------------------------------------------------------------------------------------
 
-    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, rehearses: bool, applies: bool) -> None:  # noqa: ARG002
+    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, applies: bool) -> None:
         """See the port: one summary for each of a few customers, or one streamed list of everybody's."""
         if self._sight is not None:
             self._sight.close()

@@ -38,7 +38,7 @@ class Rehearsal:
         self._world = world
         self._preparing = Preparing(about, sight, world.clock, None)
 
-    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, rehearses: bool, applies: bool) -> None:
+    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, applies: bool) -> None:
         """See the port: that was done."""
 
     def apply(

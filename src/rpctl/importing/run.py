@@ -211,7 +211,7 @@ class _Job:
 
     def rehearse_only(self, backend: Applies, report: Report) -> Report:
         """The whole run on a rehearsal; its rejects file is put in place."""
-        self._survey(backend, rehearses=True, applies=False)
+        self._survey(backend, applies=False)
         rejects = self._rejects()
         try:
             self._rehearse(backend, report, rejects)
@@ -222,7 +222,7 @@ class _Job:
     def apply(self, backend: Applies, runs: ImportRuns, report: Report, new_run_id: Callable[[], str]) -> Report:
         """The run itself, after a rehearsal where it may turn out that nothing must be applied."""
         rehearses = self.options.strict or os.path.lexists(self.target)
-        self._survey(backend, rehearses=rehearses, applies=True)
+        self._survey(backend, applies=True)
         if rehearses:
             rejects = self._rejects()
             rehearsed = Report(report.file, report.started_at)
@@ -306,8 +306,8 @@ class _Job:
         with backend.rehearsal() as copy:
             Pass(self._rows(rejects), report, self._told("rehearsing")).go(copy)
 
-    def _survey(self, backend: Applies, *, rehearses: bool, applies: bool) -> None:
-        backend.survey(self._changes(), self.content.rows, rehearses=rehearses, applies=applies)
+    def _survey(self, backend: Applies, *, applies: bool) -> None:
+        backend.survey(self._changes(), self.content.rows, applies=applies)
 
     def _changes(self) -> Iterator[Batch]:
         """All changes of the file, before any of them is applied."""

@@ -306,7 +306,7 @@ class Machine:
     ) -> Iterator[list[Outcome]]:
         """Surveys and begins to apply them; the lines count from 2."""
         batch = Batch(changes, range(2, len(changes) + 2))
-        self.bulk.survey([batch], len(batch), rehearses=False, applies=True)
+        self.bulk.survey([batch], len(batch), applies=True)
         half = (len(batch) + 1) // 2
         pieces = [Batch(batch[:half], batch.lines[:half]), Batch(batch[half:], batch.lines[half:])]
         return self.bulk.apply_batches(pieces, run=run, all_or_nothing=stops, record=record)
@@ -325,7 +325,7 @@ class Machine:
 
     def rehearse(self, *changes: Change, stops: bool = False) -> list[Outcome]:
         """A dry run."""
-        self.bulk.survey([changes], len(changes), rehearses=True, applies=False)
+        self.bulk.survey([changes], len(changes), applies=False)
         with self.bulk.rehearsal() as rehearsed:
             told = rehearsed.apply_batches([changes], all_or_nothing=stops)
             return [outcome for outcomes in told for outcome in outcomes]

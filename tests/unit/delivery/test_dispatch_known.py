@@ -200,7 +200,7 @@ def test_what_the_other_process_did_meanwhile_is_seen(
     with machine.journal.transaction() as connection:
         connection.execute("DELETE FROM deliveries WHERE key = 'a'")
     shop.keeps = frozenset()
-    machine.bulk.survey([[add("C2", 1, "b")]], 1, rehearses=False, applies=True)
+    machine.bulk.survey([[add("C2", 1, "b")]], 1, applies=True)
     claimed_elsewhere(machine, "a", 3, monkeypatch, at_last=other)
     (told,) = machine.apply_unsurveyed(add("C1", 5, "a"))
 

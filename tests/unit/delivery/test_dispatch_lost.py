@@ -428,7 +428,7 @@ def test_what_is_found_teaches_as_well(shop: Shop, make_machine: Make) -> None:
 
 def test_where_summaries_cannot_be_read_it_goes_on_after_three_lessons(shop: Shop, make_machine: Make) -> None:
     machine = make_machine()
-    machine.bulk.survey([], 0, rehearses=False, applies=True)
+    machine.bulk.survey([], 0, applies=True)
     shop.unreadable = ServiceUnreachable("gone")
     at_work: list[int] = []
 

@@ -137,7 +137,7 @@ def test_what_earns_nothing_ends_no_strict_rehearsal(machine: Machine) -> None:
 
 def test_nothing_is_sent_or_written_and_the_next_rehearsal_begins_anew(shop: Shop, machine: Machine) -> None:
     has(shop, "C1", 30)
-    machine.bulk.survey([[redeem("C1", 30, "a")]], 1, rehearses=True, applies=False)
+    machine.bulk.survey([[redeem("C1", 30, "a")]], 1, applies=False)
     for _ in range(2):
         with machine.bulk.rehearsal() as rehearsed:
             assert codes(rehearsed.apply([redeem("C1", 30, "a"), redeem("C1", 1, "b")])) == [

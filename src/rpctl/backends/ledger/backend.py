@@ -65,7 +65,7 @@ class LedgerBackend(LedgerRuns):
 
     # -- points ----------------------------------------------------------------------------------------
 
-    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, rehearses: bool, applies: bool) -> None:
+    def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, applies: bool) -> None:
         """See the port: the keys are in the file."""
 
     def apply(

@@ -301,9 +301,11 @@ class MissingScope(Refused):
 
 
 class RequestRefused(Refused):
-    """The service does not accept the request (400, 403, 409 or another 4xx); nothing was changed."""
+    """The service does not accept the request (400, 403, 409 or another 4xx, or an outcome that it answers with 200);
+    nothing was changed. ``outcome``: the code and the symbolic name of such an outcome."""
 
     code = "request_refused"
+    outcome: tuple[str, str] | None = None
 
 
 class OutputExists(Refused):

@@ -86,7 +86,9 @@ class Backend(Writes, Protocol):
 
     capabilities: frozenset[str]
     """Names of what this backend can do beyond points: ``options``, ``program``, ``exchange``, ``customers``,
-    ``reason`` (it keeps an internal reason)."""
+    ``reason`` (it keeps an internal reason), ``dates`` (it is told when a change was made and how long points are
+    valid), ``references`` (and the order that they come from), ``reversals``, ``everybody`` (it lists all
+    customers)."""
 
     def active_points(self, customer_id: str) -> int:
         """What can be redeemed now (operation 2). Raises `CustomerNotFound`."""
@@ -200,7 +202,8 @@ class Sending(NamedTuple):
     starting points). ``entry_id`` and ``token`` are what it will be known by (`rpctl.domain.markers`); the token goes
     with it only where it is ``tagged``. ``reverses``: the entry that it takes back, of which ``short`` points are not
     to be had. ``valid_until`` None: what the service's program says; NEVER: no end. ``ends_at``: when that is, as far
-    as it is known; it is not sent."""
+    as it is known; it is not sent. ``key``: the change's own, where the service keeps it; ``reason``: why, for internal
+    use."""
 
     kind: str
     customer_id: str
@@ -216,6 +219,8 @@ class Sending(NamedTuple):
     short: int = 0
     reverses: str | None = None
     ends_at: Instant | None = None
+    key: str = ""
+    reason: str | None = None
 
     def is_past(self, at: Instant) -> bool:
         """Whether the points' validity is over by then, as far as that is known."""
@@ -230,6 +235,14 @@ class Sending(NamedTuple):
             return self.description
         own = description_of(redeemed=self.kind == "redeem", reference_id=self.reference_id)
         return with_token(self.description or own, self.token)
+
+
+class Receipt(NamedTuple):
+    """What a service tells beside the success of a change. ``warning``: what it remarks on it, in a sentence;
+    ``active_points``: what the customer has now."""
+
+    warning: str | None = None
+    active_points: int | None = None
 
 
 class Unsettled(Exception):
@@ -264,7 +277,17 @@ class Service(Backend, Protocol):
     target: str
     """See `target_of`."""
 
-    def send(self, sending: Sending, leaving: Callable[[], None], *, patient: bool = True) -> None:
+    keeps_keys: bool
+    """Whether it keeps the key that goes with a change. Sent with the same key again a change is refused with the
+    outcome (`RequestRefused`) that stands for a used key, and nothing is changed. Where not, a change is known by its
+    marks only (`rpctl.domain.markers`)."""
+
+    def check(self, sending: Sending) -> None:
+        """That the service takes such a change, as far as that is known before it is sent. Raises `InvalidValue`,
+        `UnsupportedOperation`."""
+        ...
+
+    def send(self, sending: Sending, leaving: Callable[[], None], *, patient: bool = True) -> Receipt:
         """Sends a change of points once (operations 3, 6, 7); ``leaving`` is called whenever the request is about to
         leave, and ends it by what it raises. Returns after the documented success. Where the service asks to slow
         down, it is waited for and asked again while there is time; not ``patient``: this is told at once.

@@ -50,6 +50,10 @@ class About:
             self._programs[site_code] = self._service.program(site_code)
         return self._programs[site_code]
 
+    def check(self, sending: Sending) -> None:
+        """See `Service`."""
+        self._service.check(sending)
+
     def ends_at(self, site_code: str, created_at: Instant) -> Instant | None:
         """When points of that day end by the site's program; None: never, or it cannot be read."""
         if site_code not in self._months:

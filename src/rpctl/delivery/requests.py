@@ -14,6 +14,7 @@ from rpctl.delivery.refusals import program_disabled
 from rpctl.domain.changes import AddPoints, Change, Customers, RedeemPoints, Reverse
 from rpctl.domain.markers import marker_id, marker_token
 from rpctl.domain.points import AddedPoints, RedeemedPoints, description_of
+from rpctl.domain.program import Program
 from rpctl.domain.values import NEVER, format_instant
 from rpctl.errors import (
     AlreadyReversed,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rpctl.domain.points import Entry, Summary
-    from rpctl.domain.program import Program
     from rpctl.domain.values import Instant
 
 
@@ -49,35 +49,59 @@ class Known(Protocol):
         """See `Backend`."""
         ...
 
+    def check(self, sending: Sending) -> None:
+        """See `Service`."""
+        ...
 
+
+_WITHOUT: Final = "Leave it out, or say it in the reason or the description."
 _WITHOUT_REASON: Final = "Leave it out, or say it in --description, which the customer sees."
 
 
 def sending_of(change: Change, service: Known, now: Instant, summary: Callable[[], Summary]) -> Sending:
     """The change as it leaves; ``summary`` reads the customer's points where that is needed.
 
-    Raises `UnsupportedOperation` for what the service cannot keep, `InvalidValue` for impossible dates,
-    `ProgramDisabled`, `EarnsNothing`, and of a reversal `EntryNotFound`, `AlreadyReversed`, `NotReversible`,
-    `NothingToReverse`, `CustomerNotFound`.
+    Raises `UnsupportedOperation` for what the service cannot keep, `InvalidValue` for impossible dates and what else
+    the service does not take, `ProgramDisabled`, `EarnsNothing`, and of a reversal `EntryNotFound`, `AlreadyReversed`,
+    `NotReversible`, `NothingToReverse`, `CustomerNotFound`.
     """
-    if change.reason is not None and "reason" not in service.capabilities:
-        raise UnsupportedOperation("The service keeps no internal reason, so --reason cannot be kept.", _WITHOUT_REASON)
+    _check_kept(change, service.capabilities)
     if isinstance(change, AddPoints):
-        return _add(change, service, now)
-    if isinstance(change, RedeemPoints):
-        return _redeem(change, service, now)
-    return _reverse(change, service, now, summary())
+        sending = _add(change, service, now)
+    elif isinstance(change, RedeemPoints):
+        sending = _redeem(change, now, service.target)
+    else:
+        sending = _reverse(change, now, summary(), service.target)
+    sending = sending._replace(key=change.key, reason=change.reason)
+    service.check(sending)
+    return sending
+
+
+def _check_kept(change: Change, capabilities: frozenset[str]) -> None:
+    if change.reason is not None and "reason" not in capabilities:
+        raise UnsupportedOperation("The service keeps no internal reason, so --reason cannot be kept.", _WITHOUT_REASON)
+    if isinstance(change, Reverse):
+        if "reversals" not in capabilities:
+            raise UnsupportedOperation(
+                "The service does not tell what is left of an entry, so it cannot be reversed.",
+                "`rpctl points add` and `rpctl points redeem` book the opposite.",
+            )
+        return
+    if change.reference_id is not None and "references" not in capabilities:
+        raise UnsupportedOperation("The service keeps no references, so --reference cannot be kept.", _WITHOUT)
+    if "dates" in capabilities:
+        return
+    if change.created_at is not None:
+        raise UnsupportedOperation("The service dates changes itself, so --created-at cannot be kept.", _WITHOUT)
+    if isinstance(change, AddPoints) and change.valid_until is not None:
+        raise UnsupportedOperation("The service decides when points end, so --valid-until cannot be kept.", _WITHOUT)
 
 
 def _add(change: AddPoints, service: Known, now: Instant) -> Sending:
     _not_later(change.created_at, now)
     points = change.points
     if points is None:
-        assert change.order_value is not None
-        program = service.program(change.site_code)
-        if not program.enabled:
-            raise program_disabled(change.site_code)
-        points = program.points_for(change.order_value)
+        points = _earned(change, service)
     start = now if change.created_at is None else change.created_at
     valid_until = None if change.valid_until is None else change.valid_until.resolve(start)
     if valid_until is not None and valid_until < start:
@@ -99,7 +123,22 @@ def _add(change: AddPoints, service: Known, now: Instant) -> Sending:
     )
 
 
-def _redeem(change: RedeemPoints, service: Known, now: Instant) -> Sending:
+def _earned(change: AddPoints, service: Known) -> int:
+    assert change.order_value is not None
+    if change.factor is not None:
+        return Program(change.site_code, factor=change.factor).points_for(change.order_value)
+    if "program" not in service.capabilities:
+        raise InvalidValue(
+            "The service has no program that says what an order value earns.",
+            "Say how many points one unit of it is: --factor 0.5",
+        )
+    program = service.program(change.site_code)
+    if not program.enabled:
+        raise program_disabled(change.site_code)
+    return program.points_for(change.order_value)
+
+
+def _redeem(change: RedeemPoints, now: Instant, target: str) -> Sending:
     _not_later(change.created_at, now)
     if change.points is None:
         raise UnsupportedOperation(
@@ -110,15 +149,15 @@ def _redeem(change: RedeemPoints, service: Known, now: Instant) -> Sending:
         "redeem",
         change.customer_id,
         change.points,
-        *marks_of(service.target, change.key),
+        *marks_of(target, change.key),
         description=change.description,
         created_at=change.created_at,
     )
 
 
-def _reverse(change: Reverse, service: Known, now: Instant, summary: Summary) -> Sending:
+def _reverse(change: Reverse, now: Instant, summary: Summary, target: str) -> Sending:
     entry = summary.find(change.entry_id)
-    own = {one.id: marks_of(service.target, reversal_of(one.id)) for one in summary.entries()}
+    own = {one.id: marks_of(target, reversal_of(one.id)) for one in summary.entries()}
     ids, tokens = {found[0] for found in own.values()}, {found[1] for found in own.values()}
     if entry.id in ids or entry.token in tokens:
         raise NotReversible(f"Entry {entry.id} is itself a reversal.")

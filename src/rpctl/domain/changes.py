@@ -27,7 +27,8 @@ class Customers(StrEnum):
 class AddPoints(NamedTuple):
     """Points for a customer: exactly one of ``points`` (1 to 2147483647) and ``order_value`` (>= 0).
 
-    ``valid_until`` None means the program's default; ``created_at`` None means now.
+    ``valid_until`` None means the program's default; ``created_at`` None means now. ``factor``: points for one unit of
+    the order value, where there is no program to say so; part of what was asked for.
     """
 
     customer_id: str
@@ -41,10 +42,12 @@ class AddPoints(NamedTuple):
     created_at: Instant | None = None
     site_code: str = "main"
     customers: Customers = Customers.ANY
+    factor: Decimal | None = None
 
     def canonical(self) -> str:
         """The text whose digest is the fingerprint."""
         amount = str(self.points) if self.order_value is None else f"v{_shortest(self.order_value)}"
+        amount += "" if self.factor is None else f"x{_shortest(self.factor)}"
         until = self.valid_until.text if self.valid_until else ""
         return f"add\x1f{self.customer_id}\x1f{amount}\x1f{self.reference_id or ''}\x1f{until}"
 

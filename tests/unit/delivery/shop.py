@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from rpctl.backends.port import Batch, FileContent, Sending, Unsettled
+from rpctl.backends.port import Batch, FileContent, Receipt, Sending, Unsettled
 from rpctl.delivery.bulk import Bulk, Speed
 from rpctl.delivery.journal import Delivery, Journal, State
 from rpctl.delivery.requests import marks_of
@@ -66,7 +66,8 @@ class Shop:
     held X (waits for `release`, then X).
     """
 
-    capabilities: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset({"program", "dates", "references", "reversals", "everybody"})
+    keeps_keys = False
     target = "https://service shop"
 
     def __init__(self, *script: str) -> None:
@@ -103,7 +104,10 @@ class Shop:
     def close(self) -> None:
         self.closed += 1
 
-    def send(self, sending: Sending, leaving: Callable[[], None], *, patient: bool = True) -> None:
+    def check(self, sending: Sending) -> None:
+        pass
+
+    def send(self, sending: Sending, leaving: Callable[[], None], *, patient: bool = True) -> Receipt:
         assert not patient
         leaving()
         with self.lock:
@@ -116,6 +120,7 @@ class Shop:
         try:
             self.arriving(sending)
             self._answer(sending, what)
+            return Receipt()
         finally:
             with self.lock:
                 self.at_work -= 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rpctl.backends.port import Sending, Unsettled
+from rpctl.backends.port import Receipt, Sending, Unsettled
 from rpctl.delivery.deliver import Deliverer
 from rpctl.delivery.journal import Journal, State
 from rpctl.delivery.surroundings import Surroundings
@@ -46,7 +46,8 @@ class Service:
     slow N late M (it leaves only after N seconds); limited (429, never in); refused; exists.
     """
 
-    capabilities: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset({"program", "dates", "references", "reversals", "everybody"})
+    keeps_keys = False
     target = "https://service shop"
 
     def __init__(self, *script: str) -> None:
@@ -72,7 +73,10 @@ class Service:
 
     # -- what the port asks ----------------------------------------------------------------------------
 
-    def send(self, sending: Sending, leaving: Callable[[], None]) -> None:
+    def check(self, sending: Sending) -> None:
+        pass
+
+    def send(self, sending: Sending, leaving: Callable[[], None]) -> Receipt:
         what = self.script.pop(0) if self.script else "ok"
         words = what.split()
         left_s = self.now_s
@@ -97,6 +101,7 @@ class Service:
         self.book(sending)
         if words[0] == "lost":
             raise Unsettled("no answer", answered=False)
+        return Receipt()
 
     def book(self, sending: Sending) -> None:
         number = len(self.added) + len(self.redeemed)

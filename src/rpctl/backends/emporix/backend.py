@@ -26,7 +26,7 @@ from rpctl.backends.emporix.answers import (
     validated,
 )
 from rpctl.backends.emporix.problems import is_absent, is_failure, is_no_mixin
-from rpctl.backends.port import Tombstone, Unsettled, target_of, tombstone_of
+from rpctl.backends.port import Receipt, Tombstone, Unsettled, target_of, tombstone_of
 from rpctl.errors import (
     AnswerInvalid,
     CustomerExists,
@@ -69,7 +69,8 @@ def segment(text: str) -> str:
 class EmporixBackend:
     """A tenant's points. ``writing``: the token may change things; reading asks for the view scope only."""
 
-    capabilities = frozenset({"options", "program", "customers"})
+    capabilities = frozenset({"options", "program", "customers", "dates", "references", "reversals", "everybody"})
+    keeps_keys = False
 
     def __init__(self, http: Http, credentials: Credentials, tenant: str, *, writing: bool = False) -> None:
         self._http = http
@@ -84,8 +85,11 @@ class EmporixBackend:
 
     # -- points ----------------------------------------------------------------------------------------
 
-    def send(self, sending: Sending, leaving: Callable[[], None], *, patient: bool = True) -> None:
-        """See the port: operations 3, 6 and 7."""
+    def check(self, sending: Sending) -> None:
+        """See the port: the service says itself what it does not take."""
+
+    def send(self, sending: Sending, leaving: Callable[[], None], *, patient: bool = True) -> Receipt:
+        """See the port: operations 3, 6 and 7. Their answers have no body."""
         from rpctl.backends.emporix.translate import body_of
 
         path = f"{ROOT}/customer/{segment(sending.customer_id)}"
@@ -97,6 +101,7 @@ class EmporixBackend:
             clear(self._write("POST", f"{path}/addPoints", body_of(sending), params, leaving, patient), _CREATED)
         else:
             clear(self._write("POST", f"{path}/redeemPoints", body_of(sending), None, leaving, patient), _CREATED)
+        return Receipt()
 
     def active_points(self, customer_id: str) -> int:
         """See the port: operation 2. It documents no 404; the summary tells whether the customer is there."""

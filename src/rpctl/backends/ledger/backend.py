@@ -52,7 +52,12 @@ class LedgerBackend(LedgerRuns):
     Reading where no file is answers like an empty ledger, unless ``must_exist`` (a file that was named).
     """
 
-    capabilities = frozenset({"options", "program", "exchange", "customers", "ledger", "imports", "reason"})
+    capabilities = frozenset(
+        {
+            "options", "program", "exchange", "customers", "ledger", "imports", "reason", "dates", "references",
+            "reversals", "everybody",
+        }
+    )  # fmt: skip
     is_atomic = True
 
     def __init__(self, path: Path, setting: Setting, *, must_exist: bool = False) -> None:

@@ -96,7 +96,7 @@ def staged(
         salt = salts[at : at + SALT_SIZE]
         at += SALT_SIZE
         key, fingerprint = keys[index], asked[index]
-        customer_id, _, _, _, reference_id, description, reason, _, given, site_code, _ = change
+        customer_id, _, _, _, reference_id, description, reason, _, given, site_code, _, _ = change
         digest = entry_digest(
             salt, key, fingerprint, customer_id, ADDED, points, created_at, valid_until, None, reference_id,
             description, reason, site_code, None, origin, now,

@@ -167,7 +167,7 @@ class Planner:
                     if points.isdigit() and (number := int(points)):
                         planned.append(new(AddPoints, (
                             customer, key, number, None, reference or None, description or None, None, whens[until],
-                            None, site_code, _ANY,
+                            None, site_code, _ANY, None,
                         )))  # fmt: skip
                         continue
                     if points[:1] == "-" and points[1:].isdigit() and not until and (number := int(points[1:])):

@@ -46,9 +46,9 @@ def api(
     where no answer comes, the exit status is 8.
     """
     from rpctl.auth.credentials import MANAGE, VIEW
-    from rpctl.backends.emporix.answers import is_unclear
     from rpctl.backends.emporix.problems import error_of
     from rpctl.backends.port import Unsettled
+    from rpctl.backends.problems import is_unclear
 
     session: Session = ctx.obj
     verb = _method(method)

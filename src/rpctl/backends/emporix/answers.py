@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rpctl.backends.emporix.problems import error_of
 from rpctl.backends.port import Unsettled
-from rpctl.errors import AnswerInvalid, CustomerNotFound, RpctlError
+from rpctl.backends.problems import not_as_documented, not_the_service
+from rpctl.errors import AnswerInvalid
 
 if TYPE_CHECKING:
     from rpctl.backends.http import Answer, Readable
@@ -19,17 +20,11 @@ if TYPE_CHECKING:
 _OK: Final = 200
 
 
-def is_unclear(answer: Answer) -> bool:
-    """Whether a change may be in although it was answered so: a failure, a time-out of the service's own, and a
-    redirect to where its outcome may be seen."""
-    return answer.status >= 500 or answer.status in (302, 303, 408)
-
-
 def number_of(answer: Answer) -> int:
     """A body that is a bare integer. Raises `AnswerInvalid`."""
     text = answer.body.strip()
     if not text.removeprefix(b"-").isdigit() or len(text) > 20:
-        raise _invalid(answer, "a number")
+        raise not_the_service(answer, "a number")
     return int(text)
 
 
@@ -42,7 +37,7 @@ def options_in(answer: Answer) -> list[RedeemOption]:
     try:
         as_they_came = json.loads(answer.body, parse_constant=_no_number)
     except ValueError as error:
-        raise _invalid(answer, str(error)) from None
+        raise not_the_service(answer, str(error)) from None
     return [option_of(one, whole) for one, whole in zip(documents, as_they_came, strict=True)]
 
 
@@ -51,22 +46,12 @@ def _no_number(text: str) -> None:
     raise ValueError(f"a number in place of {text}")
 
 
-def told_of(answer: Answer, error: RpctlError) -> RpctlError:
-    """The error, told of the request that it came from."""
-    return error.of_request(answer.request, answer.status)
-
-
-def no_customer(customer_id: str, answer: Answer) -> RpctlError:
-    """Nobody has this id, as certainly as whoever answered can know."""
-    return told_of(answer, CustomerNotFound(f"There is no customer {customer_id}.", customerId=customer_id))
-
-
 def succeeded(answer: Answer, *statuses: int) -> Answer:
     """The answer, if its status is one of these. Raises its error."""
     if answer.status in statuses:
         return answer
     if 200 <= answer.status < 300:
-        raise _invalid(answer, f"the documented status {statuses[0]}")
+        raise not_the_service(answer, f"the documented status {statuses[0]}")
     raise error_of(answer)
 
 
@@ -83,11 +68,6 @@ def clear(answer: Answer, *statuses: int) -> Answer:
     return succeeded(answer, *statuses)
 
 
-def _invalid(answer: Answer, wanted: str) -> AnswerInvalid:
-    told = f"What answers {answer.request} is not the service: {wanted} was expected."
-    return AnswerInvalid(told).of_request(answer.request, answer.status)
-
-
 def parsed(parse: Callable[[bytes], T], answer: Answer) -> T:
     """The document of a successful answer. Raises its error, or `AnswerInvalid`."""
     from pydantic import ValidationError
@@ -96,7 +76,7 @@ def parsed(parse: Callable[[bytes], T], answer: Answer) -> T:
     try:
         return parse(answer.body)
     except ValidationError as error:
-        raise _not_as_documented(error, answer) from None
+        raise not_as_documented(error, answer) from None
 
 
 def validated(parse: Callable[[Any], T], document: Any, answer: Answer) -> T:
@@ -106,14 +86,7 @@ def validated(parse: Callable[[Any], T], document: Any, answer: Answer) -> T:
     try:
         return parse(document)
     except ValidationError as error:
-        raise _not_as_documented(error, answer) from None
-
-
-def _not_as_documented(error: Any, answer: Answer) -> AnswerInvalid:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    told = f"The answer to {answer.request} is not as documented: {f'{where}: ' if where else ''}{first['msg']}."
-    return AnswerInvalid(told).of_request(answer.request, answer.status)
+        raise not_as_documented(error, answer) from None
 
 
 def elements(readable: Readable, answer: Answer) -> Iterator[Any]:
@@ -121,7 +94,7 @@ def elements(readable: Readable, answer: Answer) -> Iterator[Any]:
     import ijson
 
     if not readable.begins_with(b"["):  # of anything else there would simply be nothing
-        raise _invalid(answer, "a list")
+        raise not_the_service(answer, "a list")
     try:
         yield from ijson.items(readable, "item", use_float=True)
     except (ijson.JSONError, UnicodeDecodeError):
@@ -137,9 +110,9 @@ def loaded(answer: Answer) -> dict[str, Any]:
     try:
         document = json.loads(answer.body, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError):
-        raise _invalid(answer, "JSON") from None
+        raise not_the_service(answer, "JSON") from None
     if not isinstance(document, dict):
-        raise _invalid(answer, "an object")
+        raise not_the_service(answer, "an object")
     return document
 
 

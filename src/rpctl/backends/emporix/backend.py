@@ -8,33 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import quote
 
 from rpctl.backends.emporix.answers import (
     clear,
     elements,
     encoded,
-    is_unclear,
     loaded,
-    no_customer,
     number_of,
     options_in,
     parsed,
     settings_in,
     succeeded,
-    told_of,
     validated,
 )
 from rpctl.backends.emporix.problems import is_absent, is_failure, is_no_mixin
+from rpctl.backends.paths import segment
 from rpctl.backends.port import Receipt, Tombstone, Unsettled, target_of, tombstone_of
-from rpctl.errors import (
-    AnswerInvalid,
-    CustomerExists,
-    InvalidValue,
-    OptionNotFound,
-    RequestRefused,
-    StaleVersion,
-)
+from rpctl.backends.problems import is_unclear, no_customer, told_of
+from rpctl.errors import AnswerInvalid, CustomerExists, OptionNotFound, RequestRefused, StaleVersion
 
 if TYPE_CHECKING:
     from rpctl.auth.credentials import Credentials
@@ -56,14 +47,6 @@ _BAD_REQUEST: Final = 400
 _CONFLICT: Final = 409
 
 _EMPLOYEE: Final = "Employees delete redeem options: `rpctl auth login --employee --token-stdin` stores a token."
-
-
-def segment(text: str) -> str:
-    """An id as one segment of a path, whatever it holds. Raises `InvalidValue` for ``.`` and ``..``, which every proxy
-    takes for a way to another path, however they are written."""
-    if text in (".", ".."):
-        raise InvalidValue(f"The id {text!r} cannot be sent: in a path it means another one.", "Use another id.")
-    return quote(text, safe="")
 
 
 class EmporixBackend:

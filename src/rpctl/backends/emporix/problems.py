@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from rpctl.errors import (
-    MissingScope,
-    NotFound,
-    RateLimited,
-    RequestRefused,
-    RpctlError,
-    ServiceUnavailable,
-    TokenRefused,
-)
+from rpctl.backends.problems import document_of, ended, error_by_status, one_line, texts_in, without_words
+from rpctl.errors import MissingScope, RequestRefused, RpctlError, TokenRefused
 
 if TYPE_CHECKING:
     from rpctl.backends.http import Answer
 
 _SCOPES: Final = re.compile(r"'\[([^\]]*)\]'")
-_LONGEST: Final = 300
-_SERVER: Final = 500
+_CHECK: Final = "Check the ids, the tenant and the URL."
 
 
 class Problem:
     """An error body read: whatever says in words what is wrong, and its fields."""
 
     def __init__(self, body: bytes) -> None:
-        self.document = _document(body)
+        self.document = document_of(body)
         self.is_known = bool(self.document)
 
     @property
@@ -38,11 +29,11 @@ class Problem:
         found = self.document
         fault = found.get("fault")
         said = [
-            *_texts(fault, "faultstring"),
-            *_texts(found, "message", "detail", "title", "error_description", "error"),
+            *texts_in(fault, "faultstring"),
+            *texts_in(found, "message", "detail", "title", "error_description", "error"),
         ][:1]
         said += [text for text in self.details if text not in said]
-        return _line("; ".join(said))
+        return one_line("; ".join(said))
 
     @property
     def details(self) -> list[str]:
@@ -75,7 +66,7 @@ def is_no_mixin(answer: Answer) -> bool:
     services' own, with its status and words, and not like a gateway's."""
     found = Problem(answer.body).document
     is_gateways = bool({"fault", "path", "timestamp"} & set(found))
-    is_own = found.get("status", found.get("code")) == 404 and bool(_texts(found, "message", "detail"))
+    is_own = found.get("status", found.get("code")) == 404 and bool(texts_in(found, "message", "detail"))
     return answer.status == 404 and (is_absent(answer) or (is_own and not is_gateways))
 
 
@@ -88,35 +79,15 @@ def is_failure(answer: Answer) -> bool:
 def error_of(answer: Answer) -> RpctlError:
     """The error of an answer that is not the documented success."""
     problem = Problem(answer.body)
-    said = _ended(problem.message) or _without_words(answer, problem)
-    status, request = answer.status, answer.request
+    said = ended(problem.message) or without_words(answer, is_known=problem.is_known)
     error: RpctlError
-    if status == 401:
+    if answer.status == 401:
         error = TokenRefused(f"The service does not accept the token: {said}")
-    elif status == 403:
-        error = _forbidden(problem, said, request)
-    elif status == 404:
-        error = NotFound(
-            f"The service does not know what {request} asks for: {said}", "Check the ids, the tenant and the URL."
-        )
-    elif status == 429:
-        error = RateLimited(f"The service asks to slow down: {said}", *_when(answer))
-        error.retry_after_s = answer.retry_after_s
-    elif status >= _SERVER:
-        error = ServiceUnavailable(f"The service failed at {request}: {said}", *_when(answer))
-    elif 300 <= status < 400:
-        to = _line(answer.headers.get("Location") or "elsewhere")
-        error = RequestRefused(
-            f"The service redirects {request} to {to}; tokens are sent nowhere else.",
-            "If that is its new place, set the profile's url to it.",
-        )
+    elif answer.status == 403:
+        error = _forbidden(problem, said, answer.request)
     else:
-        error = RequestRefused(
-            f"The service refuses {request}: {said}",
-            "Nothing was changed; check what was asked for.",
-            **_facts(problem),
-        )
-    return error.of_request(request, status)
+        return error_by_status(answer, said, _CHECK, "tokens", **_facts(problem))
+    return error.of_request(answer.request, answer.status)
 
 
 def _forbidden(problem: Problem, said: str, request: str) -> RpctlError:
@@ -129,48 +100,13 @@ def _forbidden(problem: Problem, said: str, request: str) -> RpctlError:
     )
 
 
-def _when(answer: Answer) -> list[str]:
-    """The hint that says when to try again, where the answer does (Retry-After in seconds)."""
-    asked = answer.headers.get("Retry-After", "").strip()
-    return [f"Run the same command again in {asked} s."] if re.fullmatch("[0-9]{1,6}", asked) else []
-
-
 def _facts(problem: Problem) -> dict[str, Any]:
     return {"serviceDetails": problem.details} if problem.details else {}
-
-
-def _without_words(answer: Answer, problem: Problem) -> str:
-    if problem.is_known or not answer.body:
-        return f"status {answer.status} without a reason."
-    return f"status {answer.status}, and what came is not the service's JSON."
-
-
-def _ended(said: str) -> str:
-    return f"{said}." if said and said[-1] not in ".!?…" else said
-
-
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body) if len(body) < 1_000_000 else None
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _texts(source: Any, *names: str) -> list[str]:
-    if not isinstance(source, Mapping):
-        return []
-    return [value for name in names if isinstance(value := source.get(name), str) and value.strip()]
 
 
 def _detail(one: Any) -> str:
     if isinstance(one, str):
         return one.strip()
-    texts = _texts(one, "message")
-    field = _texts(one, "field")
+    texts = texts_in(one, "message")
+    field = texts_in(one, "field")
     return ": ".join([*field, *texts])
-
-
-def _line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rpctl.backends.emporix.answers import clear, is_unclear, number_of, parsed, succeeded
+from rpctl.backends.emporix.answers import clear, number_of, parsed, succeeded
 from rpctl.backends.emporix.backend import ROOT
 from rpctl.backends.emporix.problems import Problem, is_absent
 from rpctl.backends.port import Unsettled
+from rpctl.backends.problems import is_unclear
 from rpctl.domain.points import Summary
 from rpctl.errors import OptionNotFound
 

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rpctl.backends.port import Batch
 from rpctl.delivery.crew import Crew
-from rpctl.delivery.deliver import Deliverer
 from rpctl.delivery.dispatch import Dispatch, Tour
+from rpctl.delivery.keyed import deliverer_of
+from rpctl.delivery.keyed_dispatch import KeyedDispatch
+from rpctl.delivery.keys import UsedKeys, learn_from_before
 from rpctl.delivery.marks import Marks
 from rpctl.delivery.pace import Pace
 from rpctl.delivery.parcel import Parcel, look_at
@@ -30,6 +32,7 @@ from rpctl.domain.outcomes import Withheld
 
 if TYPE_CHECKING:
     from rpctl.backends.port import Record, Service
+    from rpctl.delivery.dispatch import Prepare
     from rpctl.delivery.journal import Delivery, Journal
     from rpctl.delivery.surroundings import Surroundings
     from rpctl.domain.changes import Change
@@ -69,7 +72,8 @@ class Bulk:
         self._about = About(service)
         self._crew = Crew(open_service, speed.concurrency)
         reach = Reach(speed.patience_s, speed.concurrency)
-        self._tour = Tour(self._crew, Pace(speed.rate), Marks(journal), reach)
+        keys = UsedKeys(journal, world.warn) if service.keeps_keys else None
+        self._tour = Tour(self._crew, Pace(speed.rate), Marks(journal), reach, keys=keys)
         self._sight: Sight | None = None
         self.customers_at_once = 4 * speed.concurrency
         """So many are decided on together where that depends on what each has at that moment."""
@@ -81,6 +85,8 @@ class Bulk:
         if self._sight is not None:
             self._sight.close()
         sight = self._sight = Sight(rows)
+        if self._tour.keys is not None:
+            return  # the service refuses a key that it has seen
         unclear = {row.sending.customer_id for row in self._unsettled()}
         theirs: set[str] = set()
         few: set[str] | None = set()
@@ -106,7 +112,7 @@ class Bulk:
         """What a stopped process left unclear for these customers, before anything new is sent to them."""
         whose = "one customer" if len(customers) == 1 else f"{len(customers)} customers"
         self._world.note(f"finding out about changes that were sent to {whose} and not answered")
-        deliverer = Deliverer(self._service, self._journal, self._world._replace(note=lambda _: None))
+        deliverer = deliverer_of(self._service, self._journal, self._world._replace(note=lambda _: None))
         for customer_id in customers:
             deliverer.settle(customer_id)
 
@@ -159,7 +165,13 @@ class Bulk:
             return preparing.decide(parcel.change, parcel.asked, parcel.line)
 
         tour = replace(self._tour, run=run, stops=all_or_nothing, report=report)
-        return Dispatch(self._journal, self._world, tour, prepare).go(map(_parcels, batches))
+        return self._dispatch(tour, prepare).go(map(_parcels, batches))
+
+    def _dispatch(self, tour: Tour, prepare: Prepare) -> Dispatch:
+        if tour.keys is None:
+            return Dispatch(self._journal, self._world, tour, prepare)
+        learn_from_before(tour.keys, self._journal, self._service)
+        return KeyedDispatch(self._journal, self._world, tour, prepare)
 
     # -- undone ----------------------------------------------------------------------------------------
 
@@ -192,14 +204,19 @@ class Bulk:
         """Sends what was decided before, each row once and those of a customer in their order."""
         tour = replace(self._tour, run=run)
         parcels = [Parcel(None, row.line or 0, row) for row in rows]
-        return Dispatch(self._journal, self._world, tour, prepare).go([parcels])
+        return self._dispatch(tour, prepare).go([parcels])
 
     @contextmanager
     def rehearsal(self) -> Iterator[Rehearsal]:
         """See the port: on the balances that were read, in the file's order."""
         assert self._sight is not None, "there was no survey"
         with self._sight.rehearsing():
-            yield Rehearsal(self._about, self._sight, self._journal, self._world)
+            look = self._look_up if self._tour.keys is not None else None
+            yield Rehearsal(self._about, self._sight, self._journal, self._world, look)
+
+    def _look_up(self, customers: Sequence[str]) -> dict[str, int]:
+        found = self.summaries(customers)
+        return {customer_id: summary.active_points for customer_id, summary in found.items()}
 
     def close(self) -> None:
         """Sends the crew home."""

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from rpctl.delivery.crew import Answer, Crew, Work
     from rpctl.delivery.journal import Journal
+    from rpctl.delivery.keys import UsedKeys
     from rpctl.delivery.marks import Marks
     from rpctl.delivery.pace import Pace
     from rpctl.delivery.surroundings import Surroundings
@@ -75,7 +76,7 @@ _WORTH_SAYING_S: Final = 5.0
 class Tour:
     """What many passes of one command have in common. ``run``: the import that they belong to; ``stops``: the first
     refusal ends it; ``report``: that of the run so far as JSON, None: not now; ``blocked``: customers of whom an
-    earlier change is unknown."""
+    earlier change is unknown, or refused where ``refusal_blocks``; ``keys``: where the service keeps them."""
 
     crew: Crew
     pace: Pace
@@ -85,6 +86,8 @@ class Tour:
     stops: bool = False
     report: Callable[[], str | None] = lambda: None
     blocked: set[str] = field(default_factory=set)
+    refusal_blocks: bool = False
+    keys: UsedKeys | None = None
 
 
 class Dispatch:
@@ -188,7 +191,7 @@ class Dispatch:
                 continue
             parcel.left_s = now_s
             parcel.sendings += 1
-            self._crew.hand(parcel, send_off(parcel, self._gate))
+            self._crew.hand(parcel, self._work(parcel))
 
     def _room(self, now_s: float) -> int:
         """How many may be handed over now; few at a time are not worth a transaction while there is enough to do."""
@@ -204,6 +207,9 @@ class Dispatch:
 
     def _is_lesson(self, parcel: Parcel) -> bool:
         return self._marks.is_to_be_learned(parcel.sending.kind)
+
+    def _work(self, parcel: Parcel) -> Work:
+        return send_off(parcel, self._gate)
 
     def _stamp(self, parcels: list[Parcel]) -> None:
         """Writes that they are about to be sent. Where that takes long, they may leave the later."""
@@ -426,8 +432,11 @@ class Dispatch:
         self._open -= 1
         self._writing.release(parcel.key)
         self._lanes.done(parcel)
-        if self._tour.stops and is_refusal(outcome):
-            self._stop()
+        if is_refusal(outcome):
+            if self._tour.refusal_blocks:
+                self._tour.blocked.add(parcel.customer_id)
+            if self._tour.stops:
+                self._stop()
 
     def _applied(self, parcel: Parcel) -> None:
         sending = parcel.sending

@@ -26,6 +26,7 @@ from rpctl.locks import Held, Locks
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rpctl.delivery.keys import KeyAnswer
     from rpctl.domain.values import Instant
 
 _APPLICATION_ID: Final = 0x72706A6C  # "rpjl"
@@ -77,7 +78,15 @@ CREATE TABLE import_runs (
     undo TEXT
 ) STRICT;
 """
-_VERSIONS: Final = (_FIRST, _WITH_RUNS)
+_WITH_KEYS: Final = """
+CREATE TABLE key_answers (
+    target TEXT PRIMARY KEY,
+    answer TEXT NOT NULL CHECK (answer IN ('refused', 'repeated', 'shared', 'counted')),
+    code TEXT NOT NULL,
+    code_name TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+_VERSIONS: Final = (_FIRST, _WITH_RUNS, _WITH_KEYS)
 """What makes each version of the file of the one before; the number of the first is 1."""
 
 
@@ -297,6 +306,30 @@ class Journal:
         rows = [(self.target, kind, marker, far) for marker, far in reach.items()]
         with self._translated():
             self._connection().executemany("INSERT OR REPLACE INTO markers VALUES (?, ?, ?, ?)", rows)
+
+    # -- keys ------------------------------------------------------------------------------------------
+
+    def key_answer(self) -> KeyAnswer | None:
+        """How this target answers a key that it has seen, as far as that was learned."""
+        from rpctl.delivery.keys import Answer, KeyAnswer
+
+        with self.reading() as connection:
+            sql = "SELECT answer, code, code_name FROM key_answers WHERE target = ?"
+            row = connection.execute(sql, (self.target,)).fetchone()
+        return None if row is None else KeyAnswer(Answer(row[0]), (row[1], row[2]))
+
+    def learn_key_answer(self, told: KeyAnswer) -> None:
+        """Remembers how it does."""
+        with self.reading() as connection:
+            sql = "INSERT OR REPLACE INTO key_answers VALUES (?, ?, ?, ?)"
+            connection.execute(sql, (self.target, told.answer, *told.outcome))
+
+    def an_applied(self) -> Delivery | None:
+        """Some change that is known to be in, whose customer is still there; None: there is none."""
+        sql = f"{_SELECT} AND state = 'applied' AND customer_id <> '' LIMIT 1"
+        with self.reading() as connection:
+            rows = connection.execute(sql, (self.target,)).fetchall()
+        return _delivery(rows[0]) if rows else None
 
     def close(self) -> None:
         """Closes the file."""

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from rpctl.delivery.keys import repeat
 from rpctl.delivery.refusals import reason_of
 from rpctl.delivery.requests import fingerprint
 from rpctl.errors import CustomerNotFound, InvalidValue, NotLoggedIn, RpctlError, Temporary
 
 if TYPE_CHECKING:
-    from rpctl.backends.port import Sending, Service
+    from rpctl.backends.port import Receipt, Sending, Service
     from rpctl.delivery.crew import Crew, Work
     from rpctl.delivery.journal import Delivery
     from rpctl.domain.changes import Change
@@ -37,12 +38,14 @@ class Parcel:
     """A change, and how far it has come. ``line``: where it stands in its file; ``names``: what it shares with others
     that are to wait for it; ``delivery``: its row of the journal, where it is decided what is sent; ``is_unclear``: it
     was sent and not clearly answered, ``sendings``: so often; ``learns``: what the service keeps of its marks is to be
-    read; ``is_gone``: the customer was deleted since; ``refusal``: the answer to a change that may be in from
+    read; ``may_arrive_until_s``: until then an earlier sending may still arrive; ``is_gone``: the customer was deleted
+    since; ``refusal``: the answer to a change that may be in from
     before."""
 
     __slots__ = (
         "asked", "awaited_since_s", "change", "customer_id", "delivery", "is_gone", "is_looked_for", "is_unclear",
-        "key", "learns", "leaves_by_s", "left_s", "line", "names", "outcome", "refusal", "sendings",
+        "key", "learns", "leaves_by_s", "left_s", "line", "may_arrive_until_s", "names", "outcome", "refusal",
+        "sendings",
     )  # fmt: skip
 
     def __init__(self, change: Change | None, line: int, delivery: Delivery | None = None) -> None:
@@ -58,7 +61,7 @@ class Parcel:
         self.outcome: Outcome | None = None
         self.is_unclear = self.is_looked_for = self.is_gone = self.learns = False
         self.sendings = 0
-        self.leaves_by_s = self.left_s = self.awaited_since_s = 0.0
+        self.leaves_by_s = self.left_s = self.awaited_since_s = self.may_arrive_until_s = 0.0
         self.refusal: RpctlError | None = None
 
     @property
@@ -107,6 +110,19 @@ def send_off(parcel: Parcel, gate: Gate) -> Work:
                 raise
             raise reason_of(service, error, sending) from error
         return _read(service, parcel) if parcel.learns else None
+
+    return work
+
+
+def send_keyed(parcel: Parcel, gate: Gate) -> Work:
+    """Sends it once to a service that keeps keys. Answers with the receipt, and what came of sending it once more where
+    that is to be learned from."""
+
+    def work(service: Service) -> tuple[Receipt, Receipt | RpctlError | None]:
+        receipt = service.send(parcel.sending, lambda: gate.passed(parcel), patient=False)
+        if not parcel.learns:
+            return receipt, None
+        return receipt, repeat(lambda: service.send(parcel.sending, lambda: None, patient=False))
 
     return work
 

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 def reason_of(service: Service, error: RpctlError, sending: Sending) -> RpctlError:
     """The refusal of a sending, told by the customer's balance or the site's program; ``error`` itself where these tell
     nothing (``import.md``, Exactly once, 8)."""
-    if not isinstance(error, RequestRefused) or error.http_status != 400:
+    if not isinstance(error, RequestRefused) or (error.outcome is None and error.http_status != 400):
         return error
     told: RpctlError | None = None
     try:
         if sending.kind == "redeem":
             told = _why_not_redeemed(service, sending)
-        elif sending.site_code and not service.program(sending.site_code).enabled:
+        elif sending.site_code and "program" in service.capabilities and not service.program(sending.site_code).enabled:
             told = program_disabled(sending.site_code)
     except RpctlError:
         return error

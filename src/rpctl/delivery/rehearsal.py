@@ -5,7 +5,7 @@ What only the service knows (when lots expire meanwhile, what others do) is not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from rpctl.delivery.journal import Delivery, State
 from rpctl.delivery.prepare import Preparing, settled_before
 from rpctl.delivery.refusals import insufficient, program_disabled
 from rpctl.delivery.requests import fingerprint, key_reused
+from rpctl.domain.changes import RedeemPoints
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, is_refusal
 from rpctl.errors import CustomerNotFound
 
@@ -26,16 +27,26 @@ if TYPE_CHECKING:
 
 
 class Rehearsal:
-    """Applies changes to what was seen. Nothing is written."""
+    """Applies changes to what was seen. Nothing is written. ``look``: reads what these customers have, where that was
+    not seen before; whoever is not there is left out."""
 
     is_atomic = False
 
-    def __init__(self, about: About, sight: Sight, journal: Journal, world: Surroundings) -> None:
+    def __init__(
+        self,
+        about: About,
+        sight: Sight,
+        journal: Journal,
+        world: Surroundings,
+        look: Callable[[Sequence[str]], dict[str, int]] | None = None,
+    ) -> None:
         self.capabilities = about.capabilities
         self._about = about
         self._sight = sight
         self._journal = journal
         self._world = world
+        self._look = look
+        self._looked: set[str] = set()
         self._preparing = Preparing(about, sight, world.clock, None)
 
     def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, applies: bool) -> None:
@@ -52,6 +63,8 @@ class Rehearsal:
     ) -> list[Outcome]:
         """See the port."""
         rows = self._journal.find_all([change.key for change in changes]) if self._journal.is_made else {}
+        if self._look is not None:
+            self._see(changes, self._look)
         outcomes: list[Outcome] = []
         for change in changes:
             outcomes.append(self._decide(change, rows.get(change.key)))
@@ -78,7 +91,14 @@ class Rehearsal:
     def rehearsal(self) -> Iterator[Rehearsal]:
         """See the port."""
         with self._sight.rehearsing():
-            yield Rehearsal(self._about, self._sight, self._journal, self._world)
+            yield Rehearsal(self._about, self._sight, self._journal, self._world, self._look)
+
+    def _see(self, changes: Sequence[Change], look: Callable[[Sequence[str]], dict[str, int]]) -> None:
+        """Only who redeems is asked for: what was added before in the file is on top of that."""
+        redeem = {change.customer_id for change in changes if isinstance(change, RedeemPoints)} - self._looked
+        self._looked |= redeem
+        for customer_id, points in look(sorted(redeem)).items() if redeem else ():
+            self._sight.book(customer_id, points)
 
     def _decide(self, change: Change, known: Delivery | None) -> Outcome:
         asked = fingerprint(change)
@@ -108,8 +128,9 @@ class Rehearsal:
                 return Refused(insufficient(sending.customer_id, available, sending.points))
             self._sight.book(sending.customer_id, -sending.points)
             return Applied(sending.points)
-        if sending.site_code and not self._about.program(sending.site_code).enabled:
-            return Refused(program_disabled(sending.site_code))
+        site_code = sending.site_code if "program" in self._about.capabilities else None
+        if site_code and not self._about.program(site_code).enabled:
+            return Refused(program_disabled(site_code))
         is_past = sending.is_past(self._world.clock())
         self._sight.book(sending.customer_id, 0 if is_past else sending.points)
         return Applied(sending.points, expired_on_arrival=is_past)

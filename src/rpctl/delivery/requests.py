@@ -7,6 +7,7 @@ one that was sent.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from rpctl.backends.port import Sending
@@ -28,6 +29,7 @@ from rpctl.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rpctl.backends.port import Receipt
     from rpctl.domain.points import Entry, Summary
     from rpctl.domain.values import Instant
 
@@ -244,6 +246,15 @@ def as_sent(sending: Sending) -> Entry:
         sending.entry_id, sending.customer_id, sending.points, created_at, until, 0,
         reference_id=sending.reference_id, description=about, untold=untold,
     )  # fmt: skip
+
+
+def as_told(sending: Sending, receipt: Receipt) -> Entry:
+    """The same of a service that shows no entry under its key: it has no id, and the balance is what the service told
+    with its success."""
+    own = ["id", "reference-id", *as_sent(sending).untold]
+    if receipt.active_points is not None:
+        own.remove("allPointsAfterCreation")
+    return replace(as_sent(sending), all_points_after_creation=receipt.active_points or 0, untold=tuple(own))
 
 
 def probe_of(change: Change, service: Known) -> Sending | None:

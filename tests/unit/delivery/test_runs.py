@@ -414,7 +414,7 @@ def test_rows_of_the_first_version_survive(journal: Journal, runs: JournalRuns) 
     journal.write_all([row(2, State.APPLIED)])
     assert (len(runs.runs()), len(list(runs.rows("run1")))) == (1, 1)
     with closing(sqlite3.connect(journal.path)) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (2,)
+        assert other.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 def test_an_upgrade_that_fails_leaves_the_file_as_it_was(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Who the program is to a service: secrets and where they come from, access tokens, and how requests carry them.
+"""Who the program is to a service: secrets and where they come from, access tokens, and how requests carry either.
 
     credentials         what a command asks for: something that authenticates its requests
     secrets             where a secret or a ready token can come from, and which one wins

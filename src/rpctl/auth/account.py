@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 class Account(NamedTuple):
     """An API key's public half at a service. ``url`` has no slash at its end; ``client_id`` is ``None`` where only
-    a ready token is used."""
+    a ready token is used. A service without tenants has the client id in its place."""
 
     url: str
     tenant: str
@@ -16,11 +16,15 @@ class Account(NamedTuple):
 
     def named(self, what: str) -> str:
         """What belongs to the account, in one line for stores that a person looks into."""
-        return f"{what} of {self.client_id or '-'} for {self.tenant} at {self.url}"
+        whose = "" if self.tenant == self.client_id else f" for {self.tenant}"
+        return f"{what} of {self.client_id or '-'}{whose} at {self.url}"
 
     def __str__(self) -> str:
+        host = self.url.partition("//")[2]
+        if self.tenant == self.client_id:
+            return f"client {self.client_id} at {host}"
         who = f"client {self.client_id}" if self.client_id else "no client id"
-        return f"tenant {self.tenant} at {self.url.partition('//')[2]} ({who})"
+        return f"tenant {self.tenant} at {host} ({who})"
 
 
 def digest(*words: str) -> str:

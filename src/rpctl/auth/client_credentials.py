@@ -1,19 +1,20 @@
-"""How requests carry a token, as httpx wants it. Loaded by online commands only: it loads httpx.
+"""How requests carry a token or a secret, as httpx wants it. Loaded by online commands only: it loads httpx.
 
-A token goes to the service of its account and to nobody else: to another scheme, host or port nothing is sent.
+Either goes to the service of its account and to nobody else: to another scheme, host or port nothing is sent.
 """
 
 from __future__ import annotations
 
 import sys
+from base64 import b64encode
 from collections.abc import Generator
-from typing import Final, NoReturn
+from typing import ClassVar, Final, NoReturn
 
 from rpctl.auth.account import Account
 from rpctl.auth.secrets import Secret
 from rpctl.auth.service_token import PATH, REQUEST, ServiceToken
 from rpctl.auth.token_cache import Token
-from rpctl.errors import AnswerInvalid, UsageError
+from rpctl.errors import AnswerInvalid, InvalidConfig, UsageError
 
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its command line loads click and rich
 import httpx  # noqa: E402
@@ -23,30 +24,38 @@ _UNAUTHORIZED: Final = 401
 Flow = Generator[httpx.Request, httpx.Response, None]
 
 
-class Bearer(httpx.Auth):
-    """Authenticates requests with a token, by httpx or without it. May be shared between threads."""
+class Authorization(httpx.Auth):
+    """Authenticates requests by a value in the header of that name, by httpx or without it. May be shared between
+    threads."""
+
+    scheme: ClassVar[str] = "Bearer"
+    """What stands before the value."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
         self._known_url: str | None = None
 
     def at_hand(self, url: str) -> str | None:
-        """The token to send to that place now; None where one has to be asked for. Raises `UsageError` for a place that
+        """The value to send to that place now; None where one has to be asked for. Raises `UsageError` for a place that
         is not its own."""
         if url != self._known_url:
             _check_origin(self._account, httpx.URL(url))
             self._known_url = url
         return self._value()
 
-    def refuse(self, token: str) -> bool:
-        """The service does not accept that token. Whether another one may be had."""
+    def refuse(self, value: str) -> bool:
+        """The service does not accept that value. Whether another one may be had."""
         raise NotImplementedError
 
     def _value(self) -> str | None:
         raise NotImplementedError
 
+    def _with(self, request: httpx.Request, value: str) -> httpx.Request:
+        request.headers["Authorization"] = f"{self.scheme} {value}"
+        return request
 
-class ClientCredentials(Bearer):
+
+class ClientCredentials(Authorization):
     """Authenticates requests with an access token of the account; asks for one where none is at hand, and once more
     after a 401. A second 401 is the caller's to tell.
 
@@ -69,15 +78,15 @@ class ClientCredentials(Bearer):
         """
         _check_origin(self._account, request.url)
         token = self._tokens.held() or (yield from self._new(request))
-        response = yield _with(request, token.value)
+        response = yield self._with(request, token.value)
         if response.status_code == _UNAUTHORIZED:
             self._tokens.refuse(token.value)
             token = yield from self._new(request)
-            yield _with(request, token.value)
+            yield self._with(request, token.value)
 
-    def refuse(self, token: str) -> bool:
+    def refuse(self, value: str) -> bool:
         """Another one is there or can be asked for."""
-        self._tokens.refuse(token)
+        self._tokens.refuse(value)
         return True
 
     def _value(self) -> str | None:
@@ -96,7 +105,23 @@ class ClientCredentials(Bearer):
         return f"<access token of {self.source}>"
 
 
-class ReadyToken(Bearer):
+class _AsItIs(Authorization):
+    """Authenticates requests with something that is there, as it is: after a refusal there is no other."""
+
+    def sync_auth_flow(self, request: httpx.Request) -> Flow:
+        """What httpx asks: the one request. Raises `UsageError` for a request to elsewhere."""
+        _check_origin(self._account, request.url)
+        yield self._with(request, self._value())
+
+    def refuse(self, value: str) -> bool:
+        """There is this one only."""
+        return value != self._value()
+
+    def _value(self) -> str:
+        raise NotImplementedError
+
+
+class ReadyToken(_AsItIs):
     """Authenticates requests with a token that somebody else got, as it is."""
 
     def __init__(self, account: Account, token: Secret) -> None:
@@ -108,15 +133,6 @@ class ReadyToken(Bearer):
         """Where the token came from, in words."""
         return self._token.source
 
-    def sync_auth_flow(self, request: httpx.Request) -> Flow:
-        """What httpx asks: the one request. Raises `UsageError` for a request to elsewhere."""
-        _check_origin(self._account, request.url)
-        yield _with(request, self._token.reveal())
-
-    def refuse(self, token: str) -> bool:
-        """There is this one only: somebody else got it."""
-        return token != self._value()
-
     def _value(self) -> str:
         return self._token.reveal()
 
@@ -124,9 +140,31 @@ class ReadyToken(Bearer):
         return f"<token from {self.source}>"
 
 
-def _with(request: httpx.Request, token: str) -> httpx.Request:
-    request.headers["Authorization"] = f"Bearer {token}"
-    return request
+class Basic(_AsItIs):
+    """Authenticates requests with the client id and the secret themselves (HTTP Basic, RFC 7617). Raises
+    `InvalidConfig` for a client id with a colon, which ends it there."""
+
+    scheme = "Basic"
+
+    def __init__(self, account: Account, secret: Secret) -> None:
+        super().__init__(account)
+        if ":" in (account.client_id or ""):
+            raise InvalidConfig(
+                f"The client id {account.client_id} has a colon in it, which cannot be sent.",
+                "Check client_id in the profile, or RPCTL_CLIENT_ID: the secret comes by `rpctl auth login`.",
+            )
+        self._secret = secret
+
+    @property
+    def source(self) -> str:
+        """Where the secret came from, in words."""
+        return self._secret.source
+
+    def _value(self) -> str:
+        return b64encode(f"{self._account.client_id}:{self._secret.reveal()}".encode()).decode("ascii")
+
+    def __repr__(self) -> str:
+        return f"<client secret from {self.source}>"
 
 
 def _token_request(account: Account, form: dict[str, str], request: httpx.Request) -> httpx.Request:

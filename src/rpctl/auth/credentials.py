@@ -1,7 +1,8 @@
 """What a command asks for: something that authenticates its requests. Light until it is asked.
 
 A ready employee or service token (RPCTL_ACCESS_TOKEN, or what `auth login --employee` stored) wins over the client id
-and secret. Storefront requests take the customer's token and never another one.
+and secret. Storefront requests take the customer's token and never another one. A service that gives out no tokens
+takes the client id and the secret themselves, and nothing else counts there.
 """
 
 from __future__ import annotations
@@ -42,13 +43,20 @@ class Credentials:
     """Who the program is to one service, for all its threads. Nothing is opened or loaded before something is asked
     for.
 
-    ``clock`` tells milliseconds since 1970.
+    ``clock`` tells milliseconds since 1970; ``has_tokens``: whether the service gives out tokens.
     """
 
     def __init__(
-        self, account: Account, environ: Mapping[str, str], folders: Folders, clock: Callable[[], int]
+        self,
+        account: Account,
+        environ: Mapping[str, str],
+        folders: Folders,
+        clock: Callable[[], int],
+        *,
+        has_tokens: bool = True,
     ) -> None:
         self.account = account
+        self._has_tokens = has_tokens
         self._environ = environ
         self._folders = folders
         self._clock = clock
@@ -61,16 +69,19 @@ class Credentials:
         The client secret is looked for when a token has to be asked for, so `CredentialsMissing` and `InvalidConfig`
         may come from the request as well.
         """
-        wanted = tuple(sorted(set(scopes)))
+        wanted = tuple(sorted(set(scopes))) if self._has_tokens else ()
         with self._making:
             if wanted not in self._made:
-                from rpctl.auth.client_credentials import ClientCredentials, ReadyToken
-
-                ready = self.ready_token()
-                self._made[wanted] = (
-                    ReadyToken(self.account, ready) if ready else ClientCredentials(self.service_token(wanted))
-                )
+                self._made[wanted] = self._auth(wanted)
             return self._made[wanted]
+
+    def _auth(self, scopes: tuple[str, ...]) -> httpx.Auth:
+        from rpctl.auth.client_credentials import Basic, ClientCredentials, ReadyToken
+
+        if not self._has_tokens:
+            return Basic(self.account, self.client_secret())
+        ready = self.ready_token()
+        return ReadyToken(self.account, ready) if ready else ClientCredentials(self.service_token(scopes))
 
     def customer(self) -> httpx.Auth:
         """Authenticates storefront requests. Raises `CredentialsMissing`, `InvalidConfig`."""
@@ -100,7 +111,8 @@ class Credentials:
         if self.account.client_id is None:
             raise CredentialsMissing(
                 f"There is no client id for tenant {self.account.tenant}.",
-                "Set client_id in the profile, or RPCTL_CLIENT_ID; a ready token in RPCTL_ACCESS_TOKEN needs none.",
+                "Set client_id in the profile, or RPCTL_CLIENT_ID"
+                + ("; a ready token in RPCTL_ACCESS_TOKEN needs none." if self._has_tokens else "."),
             )
         found = self._first(Kind.CLIENT_SECRET)
         if found is None:

@@ -61,18 +61,18 @@ class Direct:
         *,
         params: Mapping[str, str] | None,
         headers: Mapping[str, str] | None,
-        token: str | None,
+        authorization: str | None,
         content: bytes | None,
     ) -> Request | None:
-        """A request as it is sent; None where it is not plain."""
+        """A request as it is sent, with the header Authorization as it is to be; None where it is not plain."""
         whole = f"{self._url.path}{path}"
         if not (_PATH.fullmatch(whole) and len(whole) < _LONGEST_PATH) or "/./" in whole or "/../" in whole:
             return None
         if whole.endswith(("/.", "/..")) or not _are_plain(headers or {}):
             return None
         query = f"?{urlencode(params)}" if params else ""
-        bearer = [] if token is None else [("Authorization", f"Bearer {token}")]
-        return Request(method, whole + query, [*self._headers, *(headers or {}).items(), *bearer], content)
+        who = [] if authorization is None else [("Authorization", authorization)]
+        return Request(method, whole + query, [*self._headers, *(headers or {}).items(), *who], content)
 
     def answer(
         self, request: Request, leaving: Leaving | None, ends_s: float, limit: int, told: str, *, safe: bool

@@ -24,7 +24,7 @@ from rpctl.errors import AnswerInvalid, InvalidConfig, InvalidValue
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its command line loads click and rich
 import httpx  # noqa: E402
 
-from rpctl.auth.client_credentials import Bearer  # noqa: E402
+from rpctl.auth.client_credentials import Authorization  # noqa: E402
 from rpctl.backends.bodies import Readable, of_no_use, read, refuse_layers, shorten, unpacked  # noqa: E402
 from rpctl.backends.departure import Departure  # noqa: E402
 from rpctl.backends.patience import LEAST_S, Asking, Waiting, asked_pause_s, patiently  # noqa: E402
@@ -335,17 +335,22 @@ class Http:
         which another may be had, and httpx is to send it."""
         if not self._is_twin or asked.form is not None or not self._direct.is_plain:
             return None
-        auth = asked.auth if isinstance(asked.auth, Bearer) else None
-        token = auth.at_hand(self.base_url) if auth else None
-        if token is None and asked.auth is not None:
+        auth = asked.auth if isinstance(asked.auth, Authorization) else None
+        value = auth.at_hand(self.base_url) if auth else None
+        if value is None and asked.auth is not None:
             return None
         request = self._direct.request(
-            asked.method, asked.path, params=asked.params, headers=asked.headers, token=token, content=asked.content
+            asked.method,
+            asked.path,
+            params=asked.params,
+            headers=asked.headers,
+            authorization=f"{auth.scheme} {value}" if auth else None,
+            content=asked.content,
         )
         if request is None:
             return None
         received = self._direct.answer(request, asked.leaving, ends_s, asked.limit, asked.told, safe=asked.safe)
-        if received.status == httpx.codes.UNAUTHORIZED and auth and auth.refuse(token or ""):
+        if received.status == httpx.codes.UNAUTHORIZED and auth and auth.refuse(value or ""):
             return None
         return self._as_answer(received, asked)
 

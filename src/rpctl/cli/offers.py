@@ -17,7 +17,7 @@ from rpctl.importing.columns import FIELDS
 WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "--output": ("table", "tsv", "csv", "json", "jsonl"),
     "--type": ("added", "redeemed", "expired", "backdated", "unexplained"),
-    "--backend": ("ledger", "emporix"),
+    "--backend": ("ledger", "emporix", "bonifiq"),
     "SHELL": tuple(SCRIPTS),
     "METHOD": ("GET", "POST", "PUT", "PATCH", "DELETE"),
 }

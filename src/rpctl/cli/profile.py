@@ -30,15 +30,22 @@ def create(
     ctx: typer.Context,
     name: Name,
     backend: Annotated[
-        str, typer.Option(metavar="NAME", help="ledger: a local SQLite file. emporix: the service.")
+        str, typer.Option(metavar="NAME", help="ledger: a local SQLite file. emporix, bonifiq: the service.")
     ] = "ledger",
     url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where the service is; by default https://api.emporix.io.")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where the service is; by default https://api.emporix.io or https://api.bonifiq.com.br.",
+        ),
     ] = None,
     tenant: Annotated[str | None, typer.Option(metavar="NAME", help="The tenant at the service.")] = None,
     client_id: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="The client id of the API key; `rpctl auth login` takes its secret."),
+        typer.Option(
+            metavar="ID",
+            help="The client id of the API key (of BonifiQ its API token); `rpctl auth login` takes its secret.",
+        ),
     ] = None,
     site: Annotated[str | None, typer.Option(metavar="CODE", help="The site whose program applies.")] = None,
     time_zone: Annotated[
@@ -54,9 +61,11 @@ def create(
     $ rpctl profile create shop --site main --time-zone Europe/Berlin
     $ rpctl profile create till --ledger /srv/points/till.db
     $ rpctl profile create live --backend emporix --tenant acme --client-id kLm3vXq9 --production
+    $ rpctl profile create loja --backend bonifiq --client-id 8f14e45f
 
-    --ledger FILE gives it that file. With --backend emporix commands work on the service, and on the ledger only
-    with --offline. `rpctl profile use NAME` makes a profile the one that holds by default.
+    --ledger FILE gives it that file. With --backend emporix or bonifiq commands work on the service, and on the ledger
+    only with --offline. `rpctl profile use NAME` makes a profile the one that holds by default. Of BonifiQ the client
+    id is the API token, and its secret the API key; there are no tenants.
     """
     from rpctl.config import editing
 
@@ -142,13 +151,15 @@ def delete(
 
 
 def _check_backend(backend: str, of_services: dict[str, str | None]) -> None:
-    if backend in allowed.ONLINE and of_services["--tenant"] is None:
+    if backend in allowed.WITH_TENANTS and of_services["--tenant"] is None:
         raise UsageError(f"--backend {backend} needs --tenant.", "It is the tenant's name at the service.")
+    if backend in allowed.ONLINE - allowed.WITH_TENANTS and of_services["--client-id"] is None:
+        raise UsageError(f"--backend {backend} needs --client-id.", "It is the API token; its key is the secret.")
     given = [option for option, value in of_services.items() if value is not None]
     if given and backend in allowed.BACKENDS and backend not in allowed.ONLINE:
         raise UsageError(
             f"{allowed.one_of(tuple(given))} says nothing about a profile with --backend {backend}.",
-            "Leave it out, or say --backend emporix.",
+            f"Leave it out, or say --backend {allowed.one_of(tuple(sorted(allowed.ONLINE, reverse=True)))}.",
         )
 
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-BACKENDS: Final = ("ledger", "emporix")
-ONLINE: Final = frozenset({"emporix"})
+BACKENDS: Final = ("ledger", "emporix", "bonifiq")
+ONLINE: Final = frozenset({"emporix", "bonifiq"})
 """The backends that are services; the others are files of this machine."""
+WITH_TENANTS: Final = frozenset({"emporix"})
+"""The services whose books belong to a tenant; elsewhere they belong to a client id."""
+WITH_TOKENS: Final = frozenset({"emporix"})
+"""The services that give out access tokens; the others take the client id and the secret themselves."""
 OUTPUTS: Final = ("table", "tsv", "json", "jsonl", "csv")
 UTC_NAME: Final = "UTC"
 

@@ -18,6 +18,10 @@
     timeout_s = 60
     settle_s = 30
 
+    [profiles.loja]
+    backend = "bonifiq"
+    client_id = "the API token"
+
 A file that is not there is one without profiles. This module never writes (`rpctl.config.editing` does), and
 holds no secret: a message names a key that is wrong, and shows a value only of a key that it knows.
 """

@@ -46,12 +46,13 @@ VARIABLES: Final[Mapping[str, str]] = {
 }
 """The environment variable of each setting that has one. An empty one counts as not set."""
 
-URLS: Final[Mapping[str, str]] = {"emporix": "https://api.emporix.io"}
+URLS: Final[Mapping[str, str]] = {"emporix": "https://api.emporix.io", "bonifiq": "https://api.bonifiq.com.br"}
 """Where a service is when nobody says."""
 
 
 class Service(NamedTuple):
-    """A service, and who the program is there. ``client_id`` is ``None`` where only a ready token is used."""
+    """A service, and who the program is there. ``client_id`` is ``None`` where only a ready token is used. Where books
+    belong to a client id, ``tenant`` is that, unless a tenant is named all the same: it outlives a change of the id."""
 
     url: str
     tenant: str
@@ -123,22 +124,29 @@ class Settings(NamedTuple):
     def online(self) -> Service:
         """The service of an online profile; ``--offline`` changes nothing here.
 
-        Raises `UsageError` where the backend is no service, `InvalidConfig` without a tenant.
+        Raises `UsageError` where the backend is no service, `InvalidConfig` where it is not told whose books are meant.
         """
         if self.url is None or self.backend not in allowed.ONLINE:
             raise UsageError(
                 f"{self._whose[0].upper()}{self._whose[1:]} works on a local ledger, not on a service.",
                 "`rpctl profile create NAME --backend emporix --tenant TENANT --client-id ID` makes a profile for one.",
             )
-        if self.tenant is None:
-            key = f"tenant in [profiles.{self.profile}] of {self.config_file}, or " if self.profile else ""
+        whose, what = ("tenant", "tenant") if self.backend in allowed.WITH_TENANTS else ("client_id", "client id")
+        owner = self.tenant or (None if whose == "tenant" else self.client_id)
+        if owner is None:
+            key = f"{whose} in [profiles.{self.profile}] of {self.config_file}, or " if self.profile else ""
             raise InvalidConfig(
-                f"{self._whose[0].upper()}{self._whose[1:]} names no tenant of {self.url}.",
-                f"Set {key}RPCTL_TENANT.",
+                f"{self._whose[0].upper()}{self._whose[1:]} names no {what} of {self.url}.",
+                f"Set {key}{VARIABLES[whose]}.",
                 profile=self.profile,
-                key="tenant",
+                key=whose,
             )
-        return Service(self.url, self.tenant, self.client_id)
+        return Service(self.url, owner, self.client_id)
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether the profile's service gives out access tokens."""
+        return self.backend in allowed.WITH_TOKENS
 
     @property
     def _whose(self) -> str:

@@ -71,7 +71,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_obstacle(file: Path) -> 
         (
             b'[profiles.a]\nbackend = "postgres"',
             "backend of profile 'a' in FILE cannot be 'postgres'.",
-            "Allowed: ledger or emporix.",
+            "Allowed: ledger, emporix or bonifiq.",
         ),
         (
             b'[profiles.a]\nread_only = "yes"',

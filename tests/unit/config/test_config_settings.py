@@ -224,7 +224,7 @@ def test_a_wrong_flag_is_wrong_usage(machine: Machine, flags: dict[str, object],
     ("variable", "value", "hint"),
     [
         ("RPCTL_OUTPUT", "xml", "Allowed: table, tsv, json, jsonl or csv."),
-        ("RPCTL_BACKEND", "postgres", "Allowed: ledger or emporix."),
+        ("RPCTL_BACKEND", "postgres", "Allowed: ledger, emporix or bonifiq."),
         ("RPCTL_PROFILE", "No Name", "Allowed: 1 to 64 characters"),
         ("RPCTL_READ_ONLY", "maybe", "Allowed: 1, true, yes, on, or 0, false, no, off."),
         ("RPCTL_PRODUCTION", "2", "Allowed: 1, true, yes, on, or 0, false, no, off."),

@@ -31,7 +31,7 @@ from rpctl.delivery.sight import Sight
 from rpctl.domain.outcomes import Withheld
 
 if TYPE_CHECKING:
-    from rpctl.backends.port import Record, Service
+    from rpctl.backends.port import Record, Sending, Service
     from rpctl.delivery.dispatch import Prepare
     from rpctl.delivery.journal import Delivery, Journal
     from rpctl.delivery.surroundings import Surroundings
@@ -82,6 +82,18 @@ class Bulk:
 
     def survey(self, batches: Iterable[Sequence[Change]], rows: int, *, applies: bool) -> None:
         """See the port: one summary for each of a few customers, or one streamed list of everybody's."""
+
+        def probes() -> Iterator[tuple[Sending, str]]:
+            for batch in batches:
+                for change in batch:
+                    probe = probe_of(change, self._about)
+                    assert probe is not None, "nothing of an import is a reversal"
+                    yield probe, change.key
+
+        self.look_for(probes(), rows, applies=applies)
+
+    def look_for(self, probes: Iterable[tuple[Sending, str]], rows: int, *, applies: bool) -> None:
+        """The same for what is to be sent, each with its key."""
         if self._sight is not None:
             self._sight.close()
         sight = self._sight = Sight(rows)
@@ -90,17 +102,13 @@ class Bulk:
         unclear = {row.sending.customer_id for row in self._unsettled()}
         theirs: set[str] = set()
         few: set[str] | None = set()
-        for batch in batches:
-            for change in batch:
-                probe = probe_of(change, self._about)
-                assert probe is not None, "nothing of an import is a reversal"
-                sight.announce(probe, change.key)
-                if few is not None:
-                    few.add(change.customer_id)
-                if change.customer_id in unclear:
-                    theirs.add(change.customer_id)
-            if few is not None and len(few) > _FEW_CUSTOMERS:
-                few = None
+        for probe, key in probes:
+            sight.announce(probe, key)
+            if few is not None:
+                few.add(probe.customer_id)
+                few = few if len(few) <= _FEW_CUSTOMERS else None
+            if probe.customer_id in unclear:
+                theirs.add(probe.customer_id)
         if applies and theirs:
             self.settle(sorted(theirs))
         self._look(sight, few)
@@ -198,13 +206,20 @@ class Bulk:
             raise failure
         return found
 
-    def send(
-        self, rows: Sequence[Delivery], run: str, prepare: Callable[[Parcel], Delivery | Outcome]
-    ) -> Iterator[list[Outcome]]:
+    def send(self, rows: Sequence[Delivery], run: str, prepare: Prepare) -> Iterator[list[Outcome]]:
         """Sends what was decided before, each row once and those of a customer in their order."""
-        tour = replace(self._tour, run=run)
-        parcels = [Parcel(None, row.line or 0, row) for row in rows]
-        return self._dispatch(tour, prepare).go([parcels])
+        return self._dispatch(replace(self._tour, run=run), prepare).go([_decided(rows)])
+
+    def push(self, batches: Iterable[Sequence[Delivery]], prepare: Prepare) -> Iterator[list[Outcome]]:
+        """The same of as many as there are; what is refused keeps later changes of the customer back."""
+        tour = replace(self._tour, refusal_blocks=True, blocked=set())
+        return self._dispatch(tour, prepare).go(map(_decided, batches))
+
+    @property
+    def sight(self) -> Sight:
+        """What was seen of the service before the first change leaves."""
+        assert self._sight is not None, "nothing was looked for"
+        return self._sight
 
     @contextmanager
     def rehearsal(self) -> Iterator[Rehearsal]:
@@ -224,6 +239,10 @@ class Bulk:
         if self._sight is not None:
             self._sight.close()
             self._sight = None
+
+
+def _decided(rows: Sequence[Delivery]) -> list[Parcel]:
+    return [Parcel(None, row.line or 0, row) for row in rows]
 
 
 def _parcels(batch: Sequence[Change]) -> list[Parcel]:

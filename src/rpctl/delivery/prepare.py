@@ -77,7 +77,8 @@ class Preparing:
     def decide(self, change: Change, asked: str, line: int) -> Delivery | Outcome:
         """The row of the journal: to be sent, or applied where another machine did that; or the outcome, where nothing
         is to be sent. ``asked``: the change's fingerprint."""
-        seen = self._seen(change, asked)
+        probe = probe_of(change, self._about)
+        seen = None if probe is None else self.seen(probe, change.key, asked)
         if seen is not None:
             return seen
         try:
@@ -88,17 +89,17 @@ class Preparing:
             sending = sending._replace(ends_at=self._about.ends_at(change.site_code, change.created_at))
         return Delivery(change.key, asked, State.PLANNED, 0, sending, run=self._run, line=line)
 
-    def _seen(self, change: Change, asked: str) -> Delivery | Outcome | None:
-        probe = probe_of(change, self._about)
-        if probe is None or self._sight is None or (seen := self._sight.find(probe, change.key)) is None:
+    def seen(self, probe: Sending, key: str, asked: str) -> Delivery | Refused | None:
+        """What another machine did with this key, by what was seen of the service; None: nothing."""
+        if self._sight is None or (seen := self._sight.find(probe, key)) is None:
             return None
         references = {seen.reference_id, probe.reference_id} - {None}
         is_other = (seen.kind, seen.customer_id) != (probe.kind, probe.customer_id)
         if is_other or (probe.points and probe.points != seen.points) or len(references) > 1:
-            return Refused(key_reused(change.key))
-        reference = probe.reference_id if probe.reference_id == change.key else None  # the others are mere text
+            return Refused(key_reused(key))
+        reference = probe.reference_id if probe.reference_id == key else None  # the others are mere text
         sending: Sending = probe._replace(points=seen.points, reference_id=reference)
-        return Delivery(change.key, asked, State.APPLIED, self._clock(), sending)
+        return Delivery(key, asked, State.APPLIED, self._clock(), sending)
 
 
 def _nobody() -> NoReturn:

@@ -5,7 +5,7 @@ What only the service knows (when lots expire meanwhile, what others do) is not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -63,8 +63,7 @@ class Rehearsal:
     ) -> list[Outcome]:
         """See the port."""
         rows = self._journal.find_all([change.key for change in changes]) if self._journal.is_made else {}
-        if self._look is not None:
-            self._see(changes, self._look)
+        self.see({change.customer_id for change in changes if isinstance(change, RedeemPoints)})
         outcomes: list[Outcome] = []
         for change in changes:
             outcomes.append(self._decide(change, rows.get(change.key)))
@@ -93,28 +92,44 @@ class Rehearsal:
         with self._sight.rehearsing():
             yield Rehearsal(self._about, self._sight, self._journal, self._world, self._look)
 
-    def _see(self, changes: Sequence[Change], look: Callable[[Sequence[str]], dict[str, int]]) -> None:
-        """Only who redeems is asked for: what was added before in the file is on top of that."""
-        redeem = {change.customer_id for change in changes if isinstance(change, RedeemPoints)} - self._looked
-        self._looked |= redeem
-        for customer_id, points in look(sorted(redeem)).items() if redeem else ():
+    def see(self, redeeming: Set[str]) -> None:
+        """Reads what these customers have, where that was not seen before. Only who redeems is asked for: what was
+        added before in the file is on top of that."""
+        unseen = redeeming - self._looked
+        self._looked |= unseen
+        for customer_id, points in self._look(sorted(unseen)).items() if self._look and unseen else ():
             self._sight.book(customer_id, points)
 
     def _decide(self, change: Change, known: Delivery | None) -> Outcome:
         asked = fingerprint(change)
-        before = self._sight.asked_under(change.key)
+        before = self._before(change.key, asked, known)
         if before is not None:
-            return AlreadyApplied() if before == asked else Refused(key_reused(change.key))
-        if known is not None and not known.is_free and (settled := settled_before(known, asked)) is not None:
-            return settled
+            return before
         decided = self._preparing.decide(change, asked, 0)
-        if not isinstance(decided, Delivery):
+        return self._tried(decided) if isinstance(decided, Delivery) else decided
+
+    def try_row(self, row: Delivery, known: Delivery | None) -> Outcome:
+        """What would become of a change of which it was decided before what is sent; ``known``: its row of the
+        journal."""
+        before = self._before(row.key, row.fingerprint, known)
+        if before is not None:
+            return before
+        return self._tried(self._preparing.seen(row.sending, row.key, row.fingerprint) or row)
+
+    def _before(self, key: str, asked: str, known: Delivery | None) -> Outcome | None:
+        before = self._sight.asked_under(key)
+        if before is not None:
+            return AlreadyApplied() if before == asked else Refused(key_reused(key))
+        return None if known is None or known.is_free else settled_before(known, asked)
+
+    def _tried(self, decided: Delivery | Refused) -> Outcome:
+        if isinstance(decided, Refused):
             return decided
         if decided.state is State.APPLIED:
             return AlreadyApplied()
         outcome = self._booked(decided)
         if isinstance(outcome, Applied):
-            self._sight.ask_under(change.key, asked)
+            self._sight.ask_under(decided.key, decided.fingerprint)
         return outcome
 
     def _booked(self, row: Delivery) -> Outcome:

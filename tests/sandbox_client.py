@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import threading
@@ -10,7 +11,7 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from queue import Queue
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from rpctl.domain.values import Instant, parse_instant
 from rpctl.sandbox import serving
@@ -119,6 +120,29 @@ class Running:
         }
         content = urlencode({name: value for name, value in form.items() if value}).encode()
         return self.send("POST", "/oauth/token", content, token=None, tenant=None, media_type=FORM)
+
+    # -- BonifiQ ---------------------------------------------------------------------------------------
+
+    def bonifiq(
+        self, method: str, customer_id: str, body: Any = None, *, credentials: str | None = "", **how: Any
+    ) -> Reply:
+        """A call on a customer's points; ``credentials`` empty: the API token and key, None: none."""
+        right = f"{self.exports['RPCTL_CLIENT_ID']}:{self.exports['RPCTL_CLIENT_SECRET']}"
+        if credentials is not None:
+            how["Authorization"] = f"Basic {base64.b64encode((credentials or right).encode()).decode()}"
+        path = f"/v1/pvt/Customer/{quote(customer_id, safe='')}/points"
+        return self.send(method, path, body, token=None, tenant=None, **how)
+
+    def change(self, customer_id: str, points: int, key: str, **more: Any) -> Reply:
+        """A change of points, right but for what ``more`` says."""
+        body = {"Points": points, "OperationType": int(points < 0), "Reason": "why", "ChangeKey": key}
+        return self.bonifiq("POST", customer_id, {**body, **more})
+
+    def demand(self, *outcomes: Any) -> None:
+        """What is to become of BonifiQ's next changes, one after another; None: as usual."""
+        assert self.send("POST", "/sandbox/bonifiq/next", list(outcomes), token=None).status == 200
+
+    # -- what must go well -----------------------------------------------------------------------------
 
     def add(self, customer_id: str, points: int, **more: Any) -> None:
         """Added points, which must go well."""

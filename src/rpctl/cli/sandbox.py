@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from contextlib import closing
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -32,6 +32,7 @@ _LAST_PORT: Final = 65_535
 _LONGEST_LATENCY_S: Final = 3_600
 _MOST: Final = 1_000_000_000
 _LIFETIME_S: Final = "14399"
+_CODE: Final = r"([0-9]{2})(?::([A-Za-z][A-Za-z0-9]{0,63}))?"
 
 
 @app.command(name="sandbox")
@@ -59,6 +60,20 @@ def sandbox_(
         typer.Option(metavar="FIELD", help="Do not keep what is sent as id, description or reference-id."),
     ] = None,
     seed: Annotated[str, typer.Option(metavar="N", help="The same seed makes the same requests fail.")] = "0",
+    backend: Annotated[
+        Literal["emporix", "bonifiq"],
+        typer.Option(metavar="NAME", help="Whose client is told how to find it: emporix or bonifiq."),
+    ] = "emporix",
+    key_used_code: Annotated[
+        str,
+        typer.Option(metavar="CODE[:NAME]", help="What BonifiQ's API answers a ChangeKey with that was used before."),
+    ] = "17:ChangeKeyAlreadyUsed",
+    warn_rate: Annotated[
+        str, typer.Option(metavar="0-1", help="So many of BonifiQ's changes are done and come with a warning.")
+    ] = "0",
+    bare: Annotated[
+        bool, typer.Option("--bare", help="BonifiQ's API leaves the envelope out where all went well.")
+    ] = False,
     token_lifetime: Annotated[str, typer.Option(metavar="SECONDS", help="How long tokens are good for.")] = "14399",  # noqa: S107 - no password
 ) -> None:
     """Serve the documented API on loopback, to try things out.
@@ -66,6 +81,7 @@ def sandbox_(
     $ source <(rpctl sandbox)
     $ source <(rpctl sandbox --ledger trial.db --fail-rate 0.2 --lose-answer-rate 0.1 --seed 7)
     $ rpctl sandbox --port 8080 --load customers.json --clock 2026-03-01 --latency 20ms
+    $ source <(rpctl sandbox --backend bonifiq --warn-rate 0.1)
 
     Its stdout says how a client finds it (export RPCTL_BACKEND, RPCTL_URL and so on) and is closed then; its log
     goes to stderr, until it is stopped with Ctrl-C or SIGTERM. The data is in the ledger --ledger FILE, which is made
@@ -75,10 +91,15 @@ def sandbox_(
     --load takes an array of summaries as `rpctl points summary -o json` prints them, {"summaries": [...],
     "redeemOptions": [...]}, or a CSV with the columns customer_id and points. A customer's token:
     POST /sandbox/customer-token/ID. It needs the extra: pip install 'rpctl[sandbox]'.
+
+    Emporix's API and BonifiQ's stand side by side on the same points, with the same client id and secret, which are
+    BonifiQ's API token and key. What becomes of BonifiQ's next changes can be said before, one for each:
+    POST /sandbox/bonifiq/next [null, {"Severity": 1}, {"Severity": 2, "Code": "42"}, {"status": 500}, {"lost": true}].
     """
     from rpctl.sandbox.assembly import Wishes
 
     session: Session = ctx.obj
+    used, used_name = _code(key_used_code)
     wishes = Wishes(
         ledger=_path(session.flags.get("ledger"), session),
         load=_path(load, session),
@@ -90,6 +111,11 @@ def sandbox_(
         drop_markers=_markers(drop_marker or ()),
         seed=_whole(seed, "--seed", _MOST),
         token_lifetime_s=_whole(token_lifetime, "--token-lifetime", _MOST),
+        backend=backend,
+        key_used_code=used,
+        key_used_name=used_name,
+        warn_rate=_rate(warn_rate, "--warn-rate"),
+        bare=bare,
     )
     _serve(session, wishes, _whole(port, "--port", _LAST_PORT))
 
@@ -184,3 +210,15 @@ def _markers(fields: Sequence[str]) -> frozenset[str]:
         if field not in MARKERS:
             raise InvalidValue(f"--drop-marker cannot be {field!r}.", f"Allowed: {', '.join(dict.fromkeys(MARKERS))}.")
     return frozenset(MARKERS[field] for field in fields)
+
+
+def _code(text: str) -> tuple[str, str]:
+    from rpctl.sandbox.bonifiq.codes import KEY_USED
+
+    match = re.fullmatch(_CODE, text)
+    if match is None:
+        raise InvalidValue(
+            f"--key-used-code cannot be {text!r}.",
+            "Write two digits and, if you like, a name: 17:ChangeKeyAlreadyUsed.",
+        )
+    return match[1], match[2] or KEY_USED.name

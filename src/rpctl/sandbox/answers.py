@@ -12,11 +12,13 @@ _JSON: Final[tuple[Header, ...]] = ((b"content-type", b"application/json"),)
 
 
 class Answer(NamedTuple):
-    """An answer: ``body`` whole, or as an iterator of pieces; header names in small letters."""
+    """An answer: ``body`` whole, or as an iterator of pieces; header names in small letters; ``lost``: nobody is to
+    get it."""
 
     status: int
     body: bytes | Iterator[bytes] = b""
     headers: tuple[Header, ...] = ()
+    lost: bool = False
 
 
 class Refusal(Exception):

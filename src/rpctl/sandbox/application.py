@@ -67,13 +67,14 @@ class Done(NamedTuple):
 
 
 class Application:
-    """Serves one API. ``log`` gets a line a request, which never has a secret or a body in it; ``requests`` are
-    those so far: method, path, status (0 where the answer was lost)."""
+    """Serves what the router knows; ``manners`` tells those of the API that a path belongs to. ``log`` gets a line a
+    request, which never has a secret or a body in it; ``requests`` are those so far: method, path, status (0 where the
+    answer was lost)."""
 
     def __init__(
         self,
         router: Router,
-        manners: Manners,
+        manners: Callable[[str], Manners],
         clock: Callable[[], Instant],
         log: Callable[[str], None],
         faults: Faults,
@@ -116,16 +117,16 @@ class Application:
         """Does what was asked for, or refuses it."""
         raw_path = scope["raw_path"]
         if len(raw_path) + len(scope["query_string"]) > MAX_URL:
-            return Done(self._manners.too_long(path))
+            return Done(self._manners(path).too_long(path))
         try:
             found = self._router.find(raw_path)
         except UnicodeDecodeError:
             found = None
         if found is None:
-            return Done(self._manners.unknown_path(path))
+            return Done(self._manners(path).unknown_path(path))
         route = found.routes.get(method)
         if route is None:
-            return Done(self._manners.wrong_method(path, ", ".join(sorted(found.routes))))
+            return Done(self._manners(path).wrong_method(path, ", ".join(sorted(found.routes))))
         request = Request(method, path, found.ids, scope["query_string"], scope["headers"], body)
         if not route.is_api:
             answer, mark = self._handled(route, request)
@@ -135,27 +136,27 @@ class Application:
     def _operation(self, route: Route, request: Request) -> Done:
         fault = self._faults.next()
         if self._rate_limit is not None and (wait_s := self._rate_limit.take()) is not None:
-            return Done(self._manners.too_many(request.path, int(wait_s) + 1), "  fault: too many")
+            return Done(self._manners(request.path).too_many(request.path, int(wait_s) + 1), "  fault: too many")
         if fault is Fault.FAILED:
-            return Done(self._manners.failed(request.path), f"  fault: {fault.value}")
+            return Done(self._manners(request.path).failed(request.path), f"  fault: {fault.value}")
         answer, mark = self._handled(route, request)
-        if fault is Fault.ANSWER_LOST:
-            return Done(answer, f"{mark}  fault: {fault.value}", lost=True)
+        if fault is Fault.ANSWER_LOST or answer.lost:
+            return Done(answer, f"{mark}  fault: {Fault.ANSWER_LOST.value}", lost=True)
         return Done(answer, mark)
 
     def _handled(self, route: Route, request: Request) -> tuple[Answer, str]:
         try:
             if len(request.body) > MAX_BODY:
-                return self._manners.too_large(request.path), ""
+                return self._manners(request.path).too_large(request.path), ""
             if route.authorize is not None:
                 route.authorize(request)
             return route.handler(request), ""
         except Refusal as refusal:
             return refusal.answer, ""
         except RpctlError as error:
-            return self._manners.failed(request.path), f"  error: {error.message}"
+            return self._manners(request.path).failed(request.path), f"  error: {error.message}"
         except Exception as error:  # the edge: whatever is left is a mistake of ours, and serving goes on
-            return self._manners.failed(request.path), f"  bug: {type(error).__name__}: {error}"
+            return self._manners(request.path).failed(request.path), f"  bug: {type(error).__name__}: {error}"
 
     async def _send(self, answer: Answer, send: Send) -> None:
         headers = [*answer.headers, (b"date", self._date_now())]

@@ -33,6 +33,7 @@ class DataSet:
         self._random_bytes = random_bytes
         self._ids: dict[str, str] = {}
         self._undescribed: set[str] = set()
+        self._used_up: set[str] = set()
         self._mixins: dict[str, dict[str, Any]] = {}
         self._identity: Identity | None = None
         for line, fact in sidecar.facts():
@@ -76,6 +77,22 @@ class DataSet:
         """Whether the entry's description is empty because an empty one was sent."""
         return own_id in self._undescribed
 
+    # -- keys ------------------------------------------------------------------------------------------
+
+    def has_key(self, key: str) -> bool:
+        """Whether a change has that key, be it a deleted customer's, or it was used up without one."""
+        books, _ = self.backend.tables(write=True)
+        with books.transaction(write=False):
+            (digest,) = Digests(books.secret()).keys([key])
+            return digest.hex() in self._used_up or bool(books.known_keys([digest]))
+
+    def use_up(self, key: str) -> None:
+        """The key counts as a change's, although there is none."""
+        books, _ = self.backend.tables(write=True)
+        fact = {"used_up": Digests(books.secret()).keys([key])[0].hex()}
+        self._sidecar.keep(fact)
+        self._learn(fact)
+
     # -- mixins ----------------------------------------------------------------------------------------
 
     def mixin(self, site_code: str) -> dict[str, Any] | None:
@@ -97,6 +114,8 @@ class DataSet:
             self._ids[fact["entry"]] = fact["id"]
         if "undescribed" in fact:
             self._undescribed.add(fact["entry"])
+        if "used_up" in fact:
+            self._used_up.add(fact["used_up"])
         if "mixin" in fact:
             self._mixins[fact["site"]] = fact["mixin"]
 

@@ -43,6 +43,21 @@ class Faults:
         return Fault.NONE
 
 
+class Chance:
+    """Which of a row of things are met: ``rate`` of them (a part of 1), the same ones for the same seed."""
+
+    def __init__(self, rate: float = 0, seed: int = 0) -> None:
+        self._below = rate * _SPAN
+        self._seed = str(seed).encode()
+        self._ordinal = 0
+
+    def next(self) -> bool:
+        """Whether the next one is met."""
+        self._ordinal += 1
+        drawn = blake2b(b"%s/%d" % (self._seed, self._ordinal), digest_size=4, person=b"chance").digest()
+        return int.from_bytes(drawn, "big") < self._below
+
+
 class RateLimit:
     """A bucket that fills with ``per_second`` requests and holds a tenth of a second's, at least one."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import signal
@@ -53,9 +54,12 @@ class Command:
         self.process.stdout.close()
         self.exports = dict(re.findall(r"^export (\w+)=(.*)$", self.out, re.MULTILINE))
 
-    def ask(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
-        """The JSON of an answer."""
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    def ask(
+        self, method: str, path: str, body: Any = None, token: str | None = None, authorization: str | None = None
+    ) -> Any:
+        """The JSON of an answer; ``authorization`` takes the place of a token."""
+        authorization = authorization or (f"Bearer {token}" if token else None)
+        headers = {"Content-Type": "application/json"} | ({"Authorization": authorization} if authorization else {})
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.exports["RPCTL_URL"] + path, content, headers, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -237,6 +241,11 @@ def test_without_the_extra_it_says_how_to_get_it(rpctl: CommandLine, monkeypatch
         ("--drop-marker", "points", "--drop-marker cannot be 'points'."),
         ("--seed", "x", "--seed cannot be 'x'."),
         ("--token-lifetime", "-1", "--token-lifetime cannot be '-1'."),
+        ("--backend", "ledger", "Invalid value for '--backend': 'ledger' is not one of 'emporix', 'bonifiq'."),
+        ("--key-used-code", "7", "--key-used-code cannot be '7'."),
+        ("--key-used-code", "17:", "--key-used-code cannot be '17:'."),
+        ("--key-used-code", "17:two words", "--key-used-code cannot be '17:two words'."),
+        ("--warn-rate", "1.5", "--warn-rate 1.5 is more than all requests."),
         ("--clock", "never", "--clock never is no moment."),
         ("--clock", "soon", "'soon' is not a date that rpctl knows."),
     ],
@@ -262,6 +271,24 @@ def test_each_marker_can_be_dropped_by_its_name(tmp_path: Path) -> None:
         summary = one.ask("GET", "/reward-points/customer/C1/summary", token=one.token())
 
     assert "mine" not in summary["summary"]["addedPointsList"][0].values()
+
+
+def test_bonifiq_s_options_reach_what_is_served(tmp_path: Path) -> None:
+    options = ("--backend", "bonifiq", "--key-used-code", "42:Duplicated", "--warn-rate", "1", "--bare")
+    with command(tmp_path, *options) as one:
+        names = [line.partition("=")[0] for line in one.out.splitlines()]
+        credentials = f"{one.exports['RPCTL_CLIENT_ID']}:{one.exports['RPCTL_CLIENT_SECRET']}".encode()
+        basic = f"Basic {base64.b64encode(credentials).decode()}"
+        path = "/v1/pvt/Customer/C1/points"
+        body = {"Points": 5, "OperationType": 0, "Reason": "why", "ChangeKey": "k1"}
+        first = one.ask("POST", path, body, authorization=basic)
+        second = one.ask("POST", path, body, authorization=basic)
+        read = one.ask("GET", path, authorization=basic)
+
+    assert names == [f"export {name}" for name in NAMES if name != "RPCTL_CUSTOMER_TOKEN"]
+    assert one.exports["RPCTL_BACKEND"] == "bonifiq"
+    assert (first["Severity"], second["Code"], second["CodeName"]) == (1, "42", "Duplicated")
+    assert read["PointsBalance"] == 5
 
 
 def test_its_help_loads_nothing_that_serves() -> None:

@@ -1,0 +1,1 @@
+"""BonifiQ's two calls on a customer's points: change them, read them."""

@@ -24,7 +24,8 @@
     |- OutcomeUnknown          8   it was sent, and no answer settles it
     |  `- CouponCodeLost
     |- Temporary              75   the same command later goes on
-    |  |- LedgerBusy, JournalBusy, JournalFailed, ImportUnderWay, DeliveryUnderWay, StorageFull, OutputLost
+    |  |- LedgerBusy, JournalBusy, JournalFailed, StorageFull, OutputLost
+    |  |- ImportUnderWay, SyncUnderWay, DeliveryUnderWay
     |  |- ServiceUnreachable, ServiceUnavailable, RateLimited, TimedOut, AnswerInvalid
     `- Interrupted           130   Ctrl-C
        `- Terminated         143   SIGTERM
@@ -412,6 +413,13 @@ class ImportUnderWay(Temporary):
 
     code = "import_under_way"
     default_hint = "Try again when it is done, or wait for it with --wait."
+
+
+class SyncUnderWay(Temporary):
+    """Another process is pushing or pulling; ``--wait`` waits for it."""
+
+    code = "sync_under_way"
+    default_hint = "Wait until it is done, or add --wait."
 
 
 class DeliveryUnderWay(Temporary):

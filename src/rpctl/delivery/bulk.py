@@ -69,7 +69,8 @@ class Bulk:
         self._service = service
         self._journal = journal
         self._world = world
-        self._about = About(service)
+        self.about = About(service)
+        """What is to be known of the service to decide on a change."""
         self._crew = Crew(open_service, speed.concurrency)
         reach = Reach(speed.patience_s, speed.concurrency)
         keys = UsedKeys(journal, world.warn) if service.keeps_keys else None
@@ -86,7 +87,7 @@ class Bulk:
         def probes() -> Iterator[tuple[Sending, str]]:
             for batch in batches:
                 for change in batch:
-                    probe = probe_of(change, self._about)
+                    probe = probe_of(change, self.about)
                     assert probe is not None, "nothing of an import is a reversal"
                     yield probe, change.key
 
@@ -166,7 +167,7 @@ class Bulk:
             document = record() if record else None
             return None if document is None else json.dumps(document)
 
-        preparing = Preparing(self._about, self._sight, self._world.clock, run)
+        preparing = Preparing(self.about, self._sight, self._world.clock, run)
 
         def prepare(parcel: Parcel) -> Delivery | Outcome:
             assert parcel.change is not None
@@ -227,7 +228,7 @@ class Bulk:
         assert self._sight is not None, "there was no survey"
         with self._sight.rehearsing():
             look = self._look_up if self._tour.keys is not None else None
-            yield Rehearsal(self._about, self._sight, self._journal, self._world, look)
+            yield Rehearsal(self.about, self._sight, self._journal, self._world, look)
 
     def _look_up(self, customers: Sequence[str]) -> dict[str, int]:
         found = self.summaries(customers)

@@ -9,9 +9,10 @@ The map, a line a room; a newcomer should guess the file from the command line:
     domain/      the rules of points, pure: points, lots, expiries, changes, redeem options, program, values, outcomes,
                  markers (what a change is known by at a service)
     backends/    where points live: port (what a backend can do), ledger/ (a local SQLite file), http (the one client of
-                 all services), patience (what is tried again), bodies, departure and watch (its time), unanswered (its
-                 errors), direct and connection (the short way of many changes), emporix/ (backend, storefront, wire,
-                 translate, answers, problems), import_runs (what the ledger and the journal keep of imports)
+                 all services), patience (what is tried again), bodies, departure and watch (its time), unanswered and
+                 problems (its errors), paths, direct and connection (the short way of many changes), emporix/ (backend,
+                 storefront, wire, translate, answers, problems), bonifiq/ (backend, rules, wire, translate, answers,
+                 problems), import_runs (what the ledger and the journal keep of imports)
     delivery/    every change exactly once over a service that promises nothing: journal, requests, reconcile, refusals,
                  deliver, settle (the writes that are no changes of points), surroundings; many changes: bulk, sight,
                  prepare, rehearsal, dispatch, parcel, lanes, pace, reach, crew, writing, claims, marks; import runs:

@@ -6,12 +6,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
     from pathlib import Path
 
     from rpctl.auth.credentials import Credentials
+    from rpctl.backends.bonifiq.backend import BonifiqBackend
     from rpctl.backends.emporix.backend import EmporixBackend
-    from rpctl.backends.http import Http
+    from rpctl.backends.http import Answer, Http
     from rpctl.backends.ledger.backend import LedgerBackend, Setting
+    from rpctl.errors import RpctlError
+
+    Online = EmporixBackend | BonifiqBackend
+    """The backends that are services."""
 
 
 class Place(Protocol):
@@ -25,6 +31,7 @@ class Place(Protocol):
     def ledger(self) -> Path: ...
     @property
     def ledger_named(self) -> bool: ...
+    def zone(self) -> tzinfo: ...
 
 
 class Connection(NamedTuple):
@@ -42,18 +49,48 @@ class Connection(NamedTuple):
         return target_of(self.http.base_url, self.tenant)
 
 
-BACKENDS = ("ledger", "emporix")
-"""The names a profile may use."""
+_BONIFIQ = "bonifiq"
 
 
 def open_backend(
     place: Place, setting: Callable[[], Setting], connect: Callable[[], Connection]
-) -> LedgerBackend | EmporixBackend:
+) -> LedgerBackend | Online:
     """The backend that the settings name, not yet opened; ``setting`` and ``connect`` tell what it needs to know."""
-    if place.is_online:
-        from rpctl.backends.emporix.backend import EmporixBackend
+    if not place.is_online:
+        from rpctl.backends.ledger.backend import LedgerBackend
 
-        return EmporixBackend(*connect())
-    from rpctl.backends.ledger.backend import LedgerBackend
+        return LedgerBackend(place.ledger, setting(), must_exist=place.ledger_named)
+    if place.backend == _BONIFIQ:
+        from rpctl.backends.bonifiq.backend import BonifiqBackend
 
-    return LedgerBackend(place.ledger, setting(), must_exist=place.ledger_named)
+        return BonifiqBackend(*connect(), place.zone)
+    from rpctl.backends.emporix.backend import EmporixBackend
+
+    return EmporixBackend(*connect())
+
+
+def capabilities_of(place: Place) -> frozenset[str]:
+    """What the backend that the settings name can do beyond points (see `Backend`); nothing is opened."""
+    if not place.is_online:
+        from rpctl.backends.ledger.backend import LedgerBackend
+
+        return LedgerBackend.capabilities
+    if place.backend == _BONIFIQ:
+        from rpctl.backends.bonifiq.rules import CAPABILITIES
+
+        return CAPABILITIES
+    from rpctl.backends.emporix.backend import EmporixBackend
+
+    return EmporixBackend.capabilities
+
+
+def error_in(place: Place, answer: Answer) -> RpctlError | None:
+    """What is wrong, where an answer of the service that the settings name is no success; it may say so with a
+    successful status."""
+    if place.backend == _BONIFIQ:
+        from rpctl.backends.bonifiq import problems as of_bonifiq
+
+        return of_bonifiq.error_of(answer) if answer.status >= 300 else of_bonifiq.refusal_in(answer)
+    from rpctl.backends.emporix import problems as of_emporix
+
+    return of_emporix.error_of(answer) if answer.status >= 300 else None

@@ -22,7 +22,20 @@ from rpctl.domain.values import parse_instant
 from rpctl.errors import LedgerUnusable
 
 NOW = parse_instant("2026-03-01")
+LATEST = len(MIGRATIONS)
+BACKUP = f"ledger.db.v{LATEST}.bak"
 SECOND = "CREATE TABLE second (\n  name TEXT\n) STRICT;\nINSERT INTO second VALUES ('made; by the second step');"
+OF_VERSION_1 = """
+INSERT INTO import_runs (run, started_at, file, content, generation, sample, keys, report, first_entry)
+  VALUES ('r1', 1, 'f.csv', x'00', 0, x'', '', '{}', 1);
+INSERT INTO customers (seq, customer_id, open_points) VALUES (1, 'C1', 7);
+INSERT INTO origins VALUES (1, 'who', '0', 'r1');
+INSERT INTO entries (seq, customer, kind, points, created_at, valid_until, balance_after, origin, recorded_at, key,
+    fingerprint, salt, digest)
+  VALUES (1, 1, 1, 7, 1, 4611686018427387904, 7, 1, 1, zeroblob(16), zeroblob(16), zeroblob(16), zeroblob(32));
+INSERT INTO keys VALUES (zeroblob(16), 1);
+INSERT INTO holdings VALUES (1, 0, 4611686018427387904, 1, 1, 7);
+"""
 BROKEN = "CREATE TABLE third (name TEXT) STRICT;\nINSERT INTO nowhere VALUES (1);"
 
 
@@ -124,14 +137,28 @@ def test_an_upgrade_keeps_what_is_there_and_leaves_a_backup_of_before(tmp_path: 
     path = tmp_path / "ledger.db"
     book(path, "a")
     upgrade(path, SECOND)
-    assert tables(path) == (2, True)
-    backup = tmp_path / "ledger.db.v1.bak"
-    assert tables(backup) == (1, False)
+    assert tables(path) == (LATEST + 1, True)
+    backup = tmp_path / BACKUP
+    assert tables(backup) == (LATEST, False)
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert points(backup) == 1
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT sum(points) FROM entries").fetchone() == (1,)
         assert db.execute("SELECT name FROM second").fetchall() == [("made; by the second step",)]
+
+
+def test_a_ledger_of_the_first_version_keeps_its_entries_and_its_import_runs(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    file.create_file(path, MIGRATIONS[:1])
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(OF_VERSION_1)
+    ledger = backend(path)
+    assert ledger.active_points("C1") == 7
+    assert [run["run"] for run in ledger.runs()] == ["r1"]
+    assert [type(one) for one in ledger.apply([AddPoints("C1", "b", 1)])] == [Applied]
+    assert file.integrity(ledger.tables()[0].connection) == []
+    ledger.close()
+    assert (tables(path)[0], tables(tmp_path / "ledger.db.v1.bak")[0]) == (LATEST, 1)
 
 
 def test_a_ledger_that_is_up_to_date_is_not_copied(tmp_path: Path) -> None:
@@ -146,7 +173,7 @@ def test_a_step_that_fails_changes_nothing(tmp_path: Path) -> None:
     book(path, "a")
     with pytest.raises(sqlite3.OperationalError, match="nowhere"):
         upgrade(path, SECOND, BROKEN)
-    assert tables(path) == (1, False)
+    assert tables(path) == (LATEST, False)
     assert points(path) == 1
 
 
@@ -165,8 +192,8 @@ def test_eight_processes_that_upgrade_at_once_do_it_once_with_one_backup(tmp_pat
     path = tmp_path / "ledger.db"
     book(path, "a")
     in_processes(upgrade, [(path, SECOND)] * 8)
-    assert tables(path) == (2, True)
-    assert [backup.name for backup in path.parent.glob("*.bak*")] == ["ledger.db.v1.bak"]
+    assert tables(path) == (LATEST + 1, True)
+    assert [backup.name for backup in path.parent.glob("*.bak*")] == [BACKUP]
 
 
 def test_who_waited_for_another_ones_upgrade_does_not_repeat_it(tmp_path: Path) -> None:
@@ -179,16 +206,16 @@ def test_who_waited_for_another_ones_upgrade_does_not_repeat_it(tmp_path: Path) 
         assert not any(upgrade.done() for upgrade in upgrades)
         other.execute("ROLLBACK")
         assert [upgrade.result() for upgrade in upgrades] == [None, None]
-    assert tables(path) == (2, True)
-    assert [backup.name for backup in path.parent.glob("*.bak*")] == ["ledger.db.v1.bak"]
+    assert tables(path) == (LATEST + 1, True)
+    assert [backup.name for backup in path.parent.glob("*.bak*")] == [BACKUP]
 
 
 def test_several_steps_are_one_upgrade(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     book(path, "a")
     upgrade(path, SECOND, "CREATE TABLE third (name TEXT) STRICT;")
-    assert tables(path) == (3, True)
-    assert [backup.name for backup in path.parent.glob("*.bak*")] == ["ledger.db.v1.bak"]
+    assert tables(path) == (LATEST + 2, True)
+    assert [backup.name for backup in path.parent.glob("*.bak*")] == [BACKUP]
 
 
 # -- refusing ----------------------------------------------------------------------------------------------
@@ -197,7 +224,7 @@ def test_several_steps_are_one_upgrade(tmp_path: Path) -> None:
 def newer(path: Path) -> None:
     book(path, "a")
     upgrade(path, SECOND)
-    path.with_name("ledger.db.v1.bak").unlink()
+    path.with_name(BACKUP).unlink()
 
 
 def another_database(path: Path) -> None:

@@ -10,6 +10,7 @@ memory       a ledger that lives as long as the process
 upkeep       the file as someone looks after it: facts, backup, restore, export
 workplace    folders for what is half made, swept when their maker is gone
 sql/         the only modules that know the database: faults (errors), file, balances, entries (reading), books
-             (writing), staging (writing in a mass), catalog (options, coupons, programs), runs, undo, audit
+             (writing), staging (writing in a mass), catalog (options, coupons, programs), runs, undo,
+             audit; outbox, mirror (of a service that is out of reach)
 migrations/  the schema, numbered, append-only
 """

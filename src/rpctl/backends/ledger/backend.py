@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rpctl.backends.ledger.audit import Audit
     from rpctl.backends.ledger.sql.books import Books
     from rpctl.backends.ledger.sql.catalog import Catalog
+    from rpctl.backends.ledger.sql.mirror import MirrorTable
+    from rpctl.backends.ledger.sql.outbox import OutboxRuns, OutboxTable
     from rpctl.backends.port import Record, Tombstone
     from rpctl.domain.changes import Change
     from rpctl.domain.outcomes import Outcome
@@ -44,6 +46,14 @@ class Setting(NamedTuple):
     version: str
     random_bytes: Callable[[int], bytes] = os.urandom
     coupon_code: Callable[[], str] = coupon_code
+
+
+class OfflineTables(NamedTuple):
+    """What a ledger file holds for work on a service that is out of reach."""
+
+    outbox: OutboxTable
+    mirror: MirrorTable
+    runs: OutboxRuns
 
 
 class LedgerBackend(LedgerRuns):
@@ -293,6 +303,31 @@ class LedgerBackend(LedgerRuns):
             program = replace(catalog.program(site_code), configured=True, **settings)
             catalog.save_program(program)
         return program
+
+    # -- a service that is out of reach ----------------------------------------------------------------
+
+    @contextmanager
+    def offline(
+        self, target: str, *, write: bool = False, make: bool = False, at_once: bool = False
+    ) -> Iterator[OfflineTables]:
+        """What the file holds for a service (`rpctl.backends.port.target_of`), in one transaction; the other arguments
+        are those of `balances` and `Balances.transaction`. Reading takes part in a transaction that is open."""
+        from contextlib import nullcontext
+
+        from rpctl.backends.ledger.sql.mirror import MirrorTable, service_number
+        from rpctl.backends.ledger.sql.outbox import OutboxRuns, OutboxTable
+
+        store, _ = self.tables(write=write, make=make)
+        is_open = store.connection.in_transaction and not write
+        with nullcontext() if is_open else store.transaction(write=write, at_once=at_once):
+            service = service_number(store.connection, target, make=write)
+            yield OfflineTables(
+                OutboxTable(
+                    store.connection, service, lambda run: store.origin(self.setting.who, self.setting.version, run)
+                ),
+                MirrorTable(store.connection, service),
+                OutboxRuns(store.connection, target),
+            )
 
     # -- the file --------------------------------------------------------------------------------------
 

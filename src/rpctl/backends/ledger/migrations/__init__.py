@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rpctl.backends.ledger.migrations import m001
+from rpctl.backends.ledger.migrations import m001, m002
 
-MIGRATIONS: tuple[str, ...] = (m001.SQL,)
+MIGRATIONS: tuple[str, ...] = (m001.SQL, m002.SQL)
 """Step n brings a ledger of version n - 1 to version n (``PRAGMA user_version``)."""

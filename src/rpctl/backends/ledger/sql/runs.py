@@ -9,7 +9,7 @@ from rpctl.domain.values import Instant
 
 
 class Runs(RunRecords):
-    """The import runs of one open ledger."""
+    """The import runs of one open ledger, but for those that belong to a service."""
 
     def begin(
         self, run: str, now: Instant, file: str, content: FileContent, report: Document, request: Document
@@ -50,3 +50,6 @@ class Runs(RunRecords):
     def _last(self) -> int:
         (last,) = self.connection.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
         return int(last)
+
+    def _where(self, *conditions: str) -> str:
+        return super()._where("target IS NULL", *conditions)

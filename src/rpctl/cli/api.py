@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from rpctl.cli.worlds import check_options
 from rpctl.errors import InvalidFile, InvalidValue, OutcomeUnknown, ReadOnlyProfile, UsageError
 from rpctl.render.views import View
 
@@ -42,11 +43,11 @@ def api(
     $ rpctl api PUT /reward-points/mytenant/redeemOptions/6650a1 --input option.json
 
     {tenant} in PATH stands for the profile's tenant. The answer's body goes to stdout as it came, whatever its status;
-    an error status ends as the commands' own do. A GET is tried again where that helps, anything else is sent once:
-    where no answer comes, the exit status is 8.
+    an error status ends as the commands' own do, and so does a refusal that BonifiQ answers with 200. A GET is tried
+    again where that helps, anything else is sent once: where no answer comes, the exit status is 8.
     """
     from rpctl.auth.credentials import MANAGE, VIEW
-    from rpctl.backends.emporix.problems import error_of
+    from rpctl.backends import error_in
     from rpctl.backends.port import Unsettled
     from rpctl.backends.problems import is_unclear
 
@@ -55,6 +56,7 @@ def api(
     if verb != _READING and session.settings.read_only:
         raise ReadOnlyProfile(f"{session.whose} is read-only.")
     connection = session.connect()
+    check_options(session, {"--customer": customer, "--scope": scope})
     where, params = _place(path, connection.tenant)
     body = None if input_ is None else _body(session, input_)
     usual = [VIEW] if verb == _READING else [VIEW, MANAGE]
@@ -70,8 +72,8 @@ def api(
     session.terminal.write(_shown(answer.body))
     if verb != _READING and is_unclear(answer):
         raise _unknown(verb, where, f"it was answered with {answer.status}")
-    if answer.status >= 300:
-        raise error_of(answer)
+    if (error := error_in(session.settings, answer)) is not None:
+        raise error
     return View((), many=True, bare=True)
 
 

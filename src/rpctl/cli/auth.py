@@ -10,6 +10,7 @@ import typer
 from rpctl.auth.credentials import VIEW
 from rpctl.auth.secrets import Held, Kind, places
 from rpctl.cli import logging_in
+from rpctl.cli.worlds import check_options
 from rpctl.errors import CredentialsMissing, InvalidConfig, InvalidValue, RpctlError, UsageError
 from rpctl.render.views import Column, View, record
 
@@ -49,16 +50,18 @@ def login(
     $ rpctl auth login --customer --token-stdin < token.txt
 
     A secret is typed without echo, read from standard input or from a file, and never stands on the command line.
-    Where there is no keyring, rpctl asks before it writes a file that only you can read.
+    Where there is no keyring, rpctl asks before it writes a file that only you can read. Of BonifiQ the secret is the
+    API key; it gives out no tokens, so that the first request shows whether it is accepted.
     """
     session: Session = ctx.obj
     _refuse_words(ctx)
     kind = logging_in.kind_of(customer=customer, employee=employee)
+    account = session.credentials.account
+    check_options(session, {"--customer": customer, "--employee": employee})
     how = logging_in.options_of(
         session, kind, secret_stdin=secret_stdin, secret_file=secret_file, token_stdin=token_stdin
     )
     session.check_fields(_LOGIN)
-    account = session.credentials.account
     if kind is Kind.CLIENT_SECRET and account.client_id is None:
         raise InvalidConfig(
             f"There is no client id for tenant {account.tenant}, and a secret belongs to one.",
@@ -67,13 +70,15 @@ def login(
     named = None if secret_file is None else logging_in.from_file(session, kind, secret_file)
     in_file = logging_in.in_file(session, kind, how, yes=yes)  # nobody types a secret that cannot be stored
     secret = named or logging_in.given(session, kind)
-    verified = kind is Kind.CLIENT_SECRET and not no_verify
+    verified = kind is Kind.CLIENT_SECRET and not no_verify and session.settings.has_tokens
     token = logging_in.ask(session, logging_in.tokens_of(session, secret)) if verified else None
     stored = session.credentials.store.put(kind, secret, in_file=in_file)
     if kind is Kind.CLIENT_SECRET:
         session.credentials.cache.clear()  # what an earlier secret got
         if token is not None:
             session.credentials.cache.write(token)
+    if not session.settings.has_tokens:
+        session.terminal.note("no token can be asked for: the first request shows whether the service accepts this")
     logging_in.warn_of_stronger(session, kind, stored)
     document = _document(session, "rpctl.auth-login/1")
     return record({**document, "credential": kind.value, "stored": stored, "verified": verified}, written=True)
@@ -91,7 +96,7 @@ def status(ctx: typer.Context) -> View:
     session: Session = ctx.obj
     _refuse_words(ctx)
     credentials = session.credentials
-    found = {kind: held for kind in Kind if (held := logging_in.held(session, kind))}
+    found = {kind: held for kind in logging_in.kinds(session) if (held := logging_in.held(session, kind))}
     now = session.clock()
     tokens = [token for token in credentials.cache.all() if token.is_good(now)]
     if credentials.account.client_id is None and Kind.CLIENT_SECRET in found:
@@ -119,9 +124,11 @@ def logout(ctx: typer.Context, customer: Customer = False, employee: Employee = 
     _refuse_words(ctx)
     session.check_fields(_LOGOUT)
     credentials = session.credentials
+    check_options(session, {"--customer": customer, "--employee": employee})
     rows: list[dict[str, str]] = []
     failed: RpctlError | None = None
-    for kind in [logging_in.kind_of(customer=customer, employee=employee)] if customer or employee else list(Kind):
+    named = [logging_in.kind_of(customer=customer, employee=employee)] if customer or employee else None
+    for kind in named or logging_in.kinds(session):
         try:
             rows += [_row(kind, source, "removed") for source in credentials.store.remove(kind)]
         except RpctlError as error:
@@ -205,7 +212,7 @@ def _document(session: Session, schema: str) -> dict[str, Any]:
         "schema": schema,
         "profile": session.settings.profile,
         "url": account.url,
-        "tenant": account.tenant,
+        "tenant": session.settings.tenant,
         "clientId": account.client_id,
     }
 
@@ -239,6 +246,8 @@ def _status_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _lead(document: dict[str, Any]) -> str:
     client = f"client {document['clientId']}" if document["clientId"] else "no client id"
+    if document["tenant"] is None:
+        return f"{client[0].upper()}{client[1:]} at {document['url']}"
     return f"Tenant {document['tenant']} at {document['url']}, {client}"
 
 
@@ -256,13 +265,14 @@ def _raise_nothing(session: Session, found: dict[Kind, list[Held]]) -> None:
     for held in found.values():
         raise InvalidConfig(str(held[0].problem), "Correct it, or take it away.", source=held[0].source)
     credentials = session.credentials
-    looked = [place.name for kind in Kind for place in places(kind, session.environ, credentials.store)]
+    kinds = logging_in.kinds(session)
+    looked = [place.name for kind in kinds for place in places(kind, session.environ, credentials.store)]
     looked = list(dict.fromkeys(looked))
     raise CredentialsMissing(
         f"There are no credentials for {credentials.account}.",
         profile=session.settings.profile,
         url=credentials.account.url,
-        tenant=credentials.account.tenant,
+        tenant=session.settings.tenant,
         clientId=credentials.account.client_id,
         lookedAt=looked,
     )

@@ -14,6 +14,7 @@ from rpctl.errors import RpctlError
 if TYPE_CHECKING:
     from rpctl.backends.http import Answer
     from rpctl.cli.services import Session
+    from rpctl.delivery.journal import Journal
 
 OK: Final = "ok"
 WARN: Final = "warn"
@@ -38,15 +39,24 @@ def checkup(session: Session) -> Iterator[Check]:
     yield from _looked("profile", lambda: _profile(session))
     if settings.is_online:
         yield from _looked("credentials", lambda: _credentials(session))
-        answers: list[Answer] = []
-        yield from _looked("service", lambda: _service(session, answers))
-        if answers:
-            yield from _looked("clock", lambda: _clock(session, answers[0]))
-            yield from _looked("token", lambda: _token(session))
-            yield from _looked("tenant", lambda: _tenant(session))
+        if settings.has_tokens:
+            yield from _asked(session)
+        else:
+            told = "not asked: every call that is documented names a customer; `rpctl points balance CUSTOMER` asks it"
+            yield Check("service", OK, told)
         yield from _looked("journal", lambda: _journal(session))
     yield from _looked("ledger", lambda: _ledger(session))
     yield from _looked("completion", lambda: _completion(session))
+
+
+def _asked(session: Session) -> Iterator[Check]:
+    """What the service itself tells."""
+    answers: list[Answer] = []
+    yield from _looked("service", lambda: _service(session, answers))
+    if answers:
+        yield from _looked("clock", lambda: _clock(session, answers[0]))
+        yield from _looked("token", lambda: _token(session))
+        yield from _looked("tenant", lambda: _tenant(session))
 
 
 def _looked(check: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
@@ -65,15 +75,16 @@ def _profile(session: Session) -> Iterator[Check]:
         return
     service = settings.online()
     marks = [word for word, on in (("production", settings.production), ("read-only", settings.read_only)) if on]
-    yield Check("profile", OK, f"{name}: {', '.join([f'tenant {service.tenant} at {service.url}', *marks])}")
+    whose = f"tenant {settings.tenant}" if settings.tenant else f"client {service.client_id}"
+    yield Check("profile", OK, f"{name}: {', '.join([f'{whose} at {service.url}', *marks])}")
 
 
 def _credentials(session: Session) -> Iterator[Check]:
     from rpctl.auth.secrets import Kind
-    from rpctl.cli.logging_in import held
+    from rpctl.cli.logging_in import held, kinds
 
     usable = False
-    for kind in Kind:
+    for kind in kinds(session):
         found = held(session, kind)
         if not found:
             continue
@@ -85,7 +96,8 @@ def _credentials(session: Session) -> Iterator[Check]:
             usable = usable or kind is not Kind.CUSTOMER_TOKEN
             yield Check("credentials", OK, f"{kind.value} from {first.source}{shadowed}")
     if not usable:
-        yield Check("credentials", FAIL, "neither a client secret nor a ready token", "`rpctl auth login` stores one.")
+        lacking = "neither a client secret nor a ready token" if session.settings.has_tokens else "no client secret"
+        yield Check("credentials", FAIL, lacking, "`rpctl auth login` stores one.")
 
 
 def _service(session: Session, answers: list[Answer]) -> Iterator[Check]:
@@ -186,6 +198,17 @@ def _journal(session: Session) -> Iterator[Check]:
         return
     journal = session.journal(connection.target)
     yield Check("journal", OK, str(path))
+    yield from _keys(journal) if session.service.keeps_keys else _marks(journal)
+    if unsettled := journal.all_unsettled():
+        keys = ", ".join(one.key for one in unsettled[:_FEW])
+        yield Check(
+            "journal", WARN, f"changes whose outcome is not known: {len(unsettled)} (keys {keys})",
+            "Repeat each command with its key: it finds out, and counts once.",
+        )  # fmt: skip
+
+
+def _marks(journal: Journal) -> Iterator[Check]:
+    """What a change is known by at the service."""
     for kind in ("add", "redeem"):
         known = journal.markers(kind)
         kept = [marker for marker, survives in known.items() if survives]
@@ -198,12 +221,28 @@ def _journal(session: Session) -> Iterator[Check]:
             )  # fmt: skip
         else:
             yield Check("markers", OK, f"learned from the first clear answer ({kind})")
-    if unsettled := journal.all_unsettled():
-        keys = ", ".join(one.key for one in unsettled[:_FEW])
+
+
+def _keys(journal: Journal) -> Iterator[Check]:
+    """What the service answers to a key that it has seen."""
+    from rpctl.delivery.keys import Answer
+
+    found = journal.key_answer()
+    if found is None:
+        yield Check("keys", OK, "what the service answers to a used key is learned from the first clear answer")
+    elif found.answer is Answer.COUNTED:
         yield Check(
-            "journal", WARN, f"changes whose outcome is not known: {len(unsettled)} (keys {keys})",
-            "Repeat each command with its key: it finds out, and counts once.",
+            "keys", WARN, "the service counted a change again that was sent with the same key",
+            "Where an answer is lost, what became of it cannot be told (exit 8).",
         )  # fmt: skip
+    elif found.answer is Answer.SHARED:
+        yield Check(
+            "keys", WARN, "the service answers a used key as it answers other refusals",
+            "Where an answer is lost, what became of it may not be told (exit 8).",
+        )  # fmt: skip
+    else:
+        how = " ".join(filter(None, found.outcome)) or "no change"
+        yield Check("keys", OK, f"the service counts each key once, and answers a used one with {how}")
 
 
 def _ledger(session: Session) -> Iterator[Check]:

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from rpctl.cli.services import Session
 
 
+def kinds(session: Session) -> list[Kind]:
+    """What the profile's service can be authenticated with."""
+    return list(Kind) if session.settings.has_tokens else [Kind.CLIENT_SECRET]
+
+
 def kind_of(*, customer: bool, employee: bool) -> Kind:
     """What ``--customer`` or ``--employee`` mean, or neither. Raises `UsageError`."""
     if customer and employee:
@@ -121,7 +126,7 @@ def warn_of_stronger(session: Session, kind: Kind, stored: str) -> None:
     winner = next(iter(held(session, kind)), None)
     if winner is not None and winner.source != stored:
         session.terminal.warn(f"{winner.source} has a {kind.value} too, and wins")
-    if kind is Kind.CLIENT_SECRET:
+    if kind is Kind.CLIENT_SECRET and session.settings.has_tokens:
         for ready in held(session, Kind.EMPLOYEE_TOKEN)[:1]:
             session.terminal.warn(f"the employee token from {ready.source} wins over the client secret")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rpctl import __version__
 from rpctl.errors import (
@@ -24,8 +24,7 @@ from rpctl.terminal import Terminal
 
 if TYPE_CHECKING:
     from rpctl.auth.credentials import Credentials
-    from rpctl.backends import Connection
-    from rpctl.backends.emporix.backend import EmporixBackend
+    from rpctl.backends import Connection, Online
     from rpctl.backends.http import Http
     from rpctl.backends.ledger.backend import LedgerBackend, Setting
     from rpctl.backends.port import Applies, Backend, UndoableRuns, Writes
@@ -79,7 +78,7 @@ class Session:
         self.fresh_key: str | None = None
         self.repeat_hint: str | None = None  # what to do after an end in the middle, where it is not the same again
         self._who = who or _os_user
-        self._backend: LedgerBackend | EmporixBackend | None = None
+        self._backend: LedgerBackend | Online | None = None
         self._journal: Journal | None = None
         self._bulk: Bulk | None = None
 
@@ -160,11 +159,26 @@ class Session:
         service = self.settings.online()
         return JournalRuns(self.journal(target_of(service.url, service.tenant)))
 
-    def _opened(self) -> LedgerBackend | EmporixBackend:
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What can be done in the world that the command works in; nothing is opened."""
+        from rpctl.backends import capabilities_of
+
+        return capabilities_of(self.settings)
+
+    def _check_command(self) -> None:
+        """That the service has what the command needs. Raises `UnsupportedOperation`."""
+        from rpctl.cli.worlds import check_command
+
+        check_command(self)
+
+    def _opened(self) -> LedgerBackend | Online:
         if self._backend is None:
             from rpctl.backends import open_backend
 
             self.settings.check_world()
+            if self.settings.is_online:
+                self._check_command()
             if self.flags.get("verbose") and not self.settings.is_online:
                 self._say_where()
             self._backend = open_backend(self.settings, self._setting, self.connect)
@@ -210,6 +224,7 @@ class Session:
                 f"`{self.path}` works on a service, and {self.whose} works on a local ledger.",
                 "`rpctl profile create NAME --backend emporix --tenant TENANT --client-id ID` makes a profile for one.",
             )
+        self._check_command()
         if self.flags.get("verbose") and self._backend is None:
             self._say_where()
         return Connection(self.http, self.credentials, self.settings.online().tenant)
@@ -220,8 +235,8 @@ class Session:
         from rpctl.backends.http import Http, Waiting
 
         service = self.settings.online()
-        headers = {
-            "Emporix-Tenant": service.tenant,
+        headers = {"Emporix-Tenant": service.tenant} if self.settings.has_tenants else {}
+        headers |= {
             "User-Agent": f"rpctl/{__version__}",
             "Accept": "application/json",
             "Cache-Control": "no-cache",  # what is read decides what is sent
@@ -242,26 +257,27 @@ class Session:
                 return None
 
         service = self.settings.online()
+        self._check_command()
         return Credentials(
             Account(service.url, service.tenant, service.client_id),
             self.environ,
             Folders(folder(paths.data_dir), folder(paths.cache_dir)),
             self.clock,
+            has_tokens=self.settings.has_tokens,
         )
 
     @property
-    def _service(self) -> EmporixBackend:
-        backend = self._reading_service
+    def _service(self) -> Online:
+        backend = self.service
         backend.writing = True
         return backend
 
     @property
-    def _reading_service(self) -> EmporixBackend:
-        from rpctl.backends.emporix.backend import EmporixBackend
-
+    def service(self) -> Online:
+        """The profile's service, for reading. Raises as `backend` does."""
         backend = self._opened()
-        assert isinstance(backend, EmporixBackend)
-        return backend
+        assert self.settings.is_online
+        return cast("Online", backend)
 
     @property
     def surroundings(self) -> Surroundings:
@@ -341,10 +357,10 @@ class Session:
     @property
     def deliverer(self) -> Deliverer:
         """Who sends changes of points to the profile's service."""
-        from rpctl.delivery.deliver import Deliverer
+        from rpctl.delivery.keyed import deliverer_of
 
         service = self._service
-        return Deliverer(service, self.journal(service.target), self.surroundings)
+        return deliverer_of(service, self.journal(service.target), self.surroundings)
 
     def applying(self, options: ImportOptions) -> Applies:
         """Where the changes of an import go."""
@@ -363,13 +379,13 @@ class Session:
         from rpctl.delivery.undoing import ServiceRuns
 
         bulk = self.bulk(concurrency or DEFAULT_CONCURRENCY, rate, writing=writing)
-        return ServiceRuns(self.journal(self._reading_service.target), bulk, self.surroundings)
+        return ServiceRuns(self.journal(self.service.target), bulk, self.surroundings)
 
     def bulk(self, concurrency: int, rate: float | None, *, writing: bool) -> Bulk:
         """Who sends many changes to the profile's service; not ``writing``: a token for reading is enough."""
         from rpctl.delivery.bulk import Bulk, Speed
 
-        service = self._service if writing else self._reading_service
+        service = self._service if writing else self.service
         speed = Speed(concurrency, rate, self.settings.timeout_s)
         self._bulk = Bulk(service, self.journal(service.target), self.surroundings, service.twin, speed)
         return self._bulk

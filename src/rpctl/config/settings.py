@@ -131,7 +131,7 @@ class Settings(NamedTuple):
                 f"{self._whose[0].upper()}{self._whose[1:]} works on a local ledger, not on a service.",
                 "`rpctl profile create NAME --backend emporix --tenant TENANT --client-id ID` makes a profile for one.",
             )
-        whose, what = ("tenant", "tenant") if self.backend in allowed.WITH_TENANTS else ("client_id", "client id")
+        whose, what = ("tenant", "tenant") if self.has_tenants else ("client_id", "client id")
         owner = self.tenant or (None if whose == "tenant" else self.client_id)
         if owner is None:
             key = f"{whose} in [profiles.{self.profile}] of {self.config_file}, or " if self.profile else ""
@@ -142,6 +142,11 @@ class Settings(NamedTuple):
                 key=whose,
             )
         return Service(self.url, owner, self.client_id)
+
+    @property
+    def has_tenants(self) -> bool:
+        """Whether the books of the profile's service belong to a tenant."""
+        return self.backend in allowed.WITH_TENANTS
 
     @property
     def has_tokens(self) -> bool:

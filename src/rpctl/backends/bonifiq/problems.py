@@ -44,7 +44,7 @@ def refusal_of(answer: Answer, document: Mapping[str, Any]) -> RequestRefused:
         severity=document.get("Severity"),
         errorCode=document.get("ErrorCode"),
     )
-    error.outcome = (code, name) if code or name else None
+    error.outcome = (code, name)
     return error.of_request(answer.request, answer.status)
 
 

@@ -52,7 +52,9 @@ _EMPLOYEE: Final = "Employees delete redeem options: `rpctl auth login --employe
 class EmporixBackend:
     """A tenant's points. ``writing``: the token may change things; reading asks for the view scope only."""
 
-    capabilities = frozenset({"options", "program", "customers", "dates", "references", "reversals", "everybody"})
+    capabilities = frozenset(
+        {"options", "program", "customers", "dates", "references", "reversals", "everybody", "storefront"}
+    )
     keeps_keys = False
 
     def __init__(self, http: Http, credentials: Credentials, tenant: str, *, writing: bool = False) -> None:

@@ -86,9 +86,10 @@ class Backend(Writes, Protocol):
 
     capabilities: frozenset[str]
     """Names of what this backend can do beyond points: ``options``, ``program``, ``exchange``, ``customers``,
-    ``reason`` (it keeps an internal reason), ``dates`` (it is told when a change was made and how long points are
-    valid), ``references`` (and the order that they come from), ``reversals`` (and what is left of an entry),
-    ``everybody`` (it lists all customers), ``storefront`` (a signed-in customer's own operations)."""
+    ``reason`` (it keeps an internal reason), ``reason_needed`` (it takes no change without one), ``dates`` (it is told
+    when a change was made and how long points are valid), ``references`` (and the order that they come from),
+    ``reversals`` (and what is left of an entry), ``everybody`` (it lists all customers), ``storefront`` (a signed-in
+    customer's own operations)."""
 
     def active_points(self, customer_id: str) -> int:
         """What can be redeemed now (operation 2). Raises `CustomerNotFound`."""

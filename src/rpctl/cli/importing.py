@@ -25,6 +25,8 @@ from rpctl.importing.run import import_file, resume_run
 from rpctl.render.views import Document, View, record
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from rpctl.cli.services import Session
 
 STDIN: Final = "-"
@@ -62,6 +64,7 @@ class Wanted:
     site_code: str
     concurrency: int | None
     rate: float | None
+    factor: Decimal | None
 
 
 def run_import(session: Session, file: str, wanted: Wanted) -> View:
@@ -87,6 +90,7 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
         spool=spool_folder(session),
         concurrency=wanted.concurrency or DEFAULT_CONCURRENCY,
         rate=wanted.rate,
+        factor=wanted.factor,
     )
     if session.settings.read_only and not wanted.dry_run:
         raise ReadOnlyProfile(f"{session.whose} is read-only.", "With --dry-run nothing is changed.")
@@ -219,10 +223,11 @@ def _overtaken(report: Report) -> str:
 def _overtaken_online(session: Session, report: Report) -> str:
     """The same of a service, where what is in stays in."""
     undo = session.command("imports", "undo", report.run or "")
+    back = f"; `{undo}` takes them back" if "reversals" in session.capabilities else ""
     return (
         f"--strict was not kept: the service refused line {report.overtaken_at_line} after every row had passed. "
-        f"{report.applied:,} rows are in (run {report.run}); `{undo}` takes them back. The same command goes on when "
-        "every row passes, and without --strict it applies those that do"
+        f"{report.applied:,} rows are in (run {report.run}){back}. The same command goes on when every row passes, and "
+        "without --strict it applies those that do"
     )
 
 

@@ -20,7 +20,9 @@ WHOLE_ID = 36
 
 Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, taken as text.")]
 Description = Annotated[str | None, typer.Option(metavar="TEXT", help="What the customer sees.")]
-Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for internal use (a ledger only).")]
+Reason = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Why, for internal use (BonifiQ needs it, Emporix does not take it).")
+]
 CreatedAt = Annotated[
     str | None, typer.Option(metavar="WHEN", help="The business date, e.g. 2026-01-31; by default now.")
 ]
@@ -30,6 +32,10 @@ Key = Annotated[
     typer.Option(
         metavar="KEY", help="The change's own key: the same key again changes nothing. By default a fresh one."
     ),
+]
+Factor = Annotated[
+    str | None,
+    typer.Option(metavar="NUMBER", help="Points for one unit of an order value, over a service without a program."),
 ]
 Limit = Annotated[str | None, typer.Option(metavar="N", help="At most so many.")]
 
@@ -42,6 +48,7 @@ def add(
     order_value: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="In place of POINTS: the program's factor decides.")
     ] = None,
+    factor: Factor = None,
     reference: Annotated[str | None, typer.Option(metavar="ORDER", help="The order the points come from.")] = None,
     description: Description = None,
     reason: Reason = None,
@@ -64,13 +71,27 @@ def add(
     A customer that does not exist yet is created, and a note says so. With --key the command can be repeated
     safely: the same key counts once. Over a service whose answer was lost the exit status may be 8: what became of
     it is not known, and the hint is the command that finds out.
+
+    BonifiQ needs a --reason and keeps neither references nor dates; it has no program, so that --order-value takes a
+    --factor there.
     """
+    from rpctl.cli.worlds import check_options
     from rpctl.domain.changes import AddPoints, Customers
-    from rpctl.domain.values import parse_decimal, parse_instant, parse_points, parse_text, parse_when
+    from rpctl.domain.values import (
+        parse_decimal,
+        parse_factor,
+        parse_instant,
+        parse_points,
+        parse_text,
+        parse_when,
+    )
 
     session: Session = ctx.obj
     if (points is None) == (order_value is None):
         raise UsageError("Give either POINTS or --order-value.", "`rpctl points add C1 50`")
+    check_options(session, {"--site": site, "--factor": factor})
+    if factor is not None and order_value is None:
+        raise UsageError("--factor says what an order value earns.", "Give --order-value in place of POINTS.")
     change = AddPoints(
         customer_id=parse_id(customer),
         key=session.key(key),
@@ -83,6 +104,7 @@ def add(
         created_at=None if created_at is None else parse_instant(created_at, session.zone),
         site_code=parse_id(session.settings.site if site is None else site, "site code"),
         customers=Customers.EXISTING if existing else Customers.ANY,
+        factor=None if factor is None else parse_factor(factor),
     )
     return session.apply(change, key_given=key is not None)
 
@@ -112,12 +134,14 @@ def redeem(
     The points that expire first are used first. Where they do not suffice nothing is taken (exit 6,
     insufficient_points). Over a service coupons are the customer's own business: `rpctl me redeem`.
     """
+    from rpctl.cli.worlds import check_options
     from rpctl.domain.changes import RedeemPoints
     from rpctl.domain.values import parse_instant, parse_points, parse_text
 
     session: Session = ctx.obj
     if (points is None) == (option is None):
         raise UsageError("Give either POINTS or --option.", "`rpctl points redeem C1 30`")
+    check_options(session, {"--option": option, "--site": site})
     change = RedeemPoints(
         customer_id=parse_id(customer),
         key=session.key(key),
@@ -147,9 +171,11 @@ def balance(
     session: Session = ctx.obj
     if as_of is None:
         return number(session.backend.active_points(parse_id(customer)))
+    from rpctl.cli.worlds import check_options
     from rpctl.domain.values import parse_instant
     from rpctl.reports.balance import as_of as points_as_of
 
+    check_options(session, {"--as-of": as_of})
     at = parse_instant(as_of, session.zone, end_of_day=True)
     return number(points_as_of(session.backend.summary(parse_id(customer)), at))
 
@@ -311,6 +337,7 @@ def import_(
     rate: Annotated[
         str | None, typer.Option(metavar="N/S", help="Requests a second at most; by default what the service takes.")
     ] = None,
+    factor: Factor = None,
     site: Site = None,
 ) -> View:
     """Import point changes from a CSV file, every row once.
@@ -333,12 +360,19 @@ def import_(
     With --strict a file of up to 10,000 rows is applied to a ledger whole or not at all; a longer one stops where a
     row is refused because others changed the ledger since the rehearsal, and says how many rows are in. So does any
     file over a service (`rpctl help csv`).
+
+    To BonifiQ every row needs a reason (a column, or --set reason=TEXT) and none can have a reference_id, created_at,
+    valid_until or site_code; a column of references may still tell the rows apart by --key-from. Order values need a
+    --factor there.
     """
     from rpctl.cli.importing import Wanted, parse_concurrency, parse_rate, run_import
+    from rpctl.cli.worlds import check_options
+    from rpctl.domain.values import parse_factor
 
     if no_header_row != (columns is not None):
         raise UsageError("--no-header-row and --columns go together.", "--no-header-row --columns customer_id,points")
     session: Session = ctx.obj
+    check_options(session, {"--site": site, "--factor": factor})
     wanted = Wanted(
         map=map_ or [],
         set=set_ or [],
@@ -358,5 +392,6 @@ def import_(
         site_code=parse_id(session.settings.site if site is None else site, "site code"),
         concurrency=parse_concurrency(concurrency),
         rate=parse_rate(rate),
+        factor=None if factor is None else parse_factor(factor),
     )
     return run_import(session, file, wanted)

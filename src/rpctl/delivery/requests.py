@@ -19,6 +19,7 @@ from rpctl.domain.program import Program
 from rpctl.domain.values import NEVER, format_instant
 from rpctl.errors import (
     AlreadyReversed,
+    EarnsNothing,
     InvalidValue,
     KeyReused,
     NothingToReverse,
@@ -128,7 +129,11 @@ def _add(change: AddPoints, service: Known, now: Instant) -> Sending:
 def _earned(change: AddPoints, service: Known) -> int:
     assert change.order_value is not None
     if change.factor is not None:
-        return Program(change.site_code, factor=change.factor).points_for(change.order_value)
+        try:
+            return Program(change.site_code, factor=change.factor).points_for(change.order_value)
+        except EarnsNothing as error:
+            error.hint = "points = order value x --factor, rounded down."
+            raise
     if "program" not in service.capabilities:
         raise InvalidValue(
             "The service has no program that says what an order value earns.",

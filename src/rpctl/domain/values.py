@@ -108,6 +108,14 @@ def parse_decimal(text: str, what: str) -> Decimal:
     return value
 
 
+def parse_factor(text: str) -> Decimal:
+    """Points for one unit of an order value: a decimal above 0."""
+    factor = parse_decimal(text, "factor")
+    if not factor:
+        raise InvalidValue("A factor of 0 earns nothing.", "Write points for one unit of the order value, such as 0.5.")
+    return factor
+
+
 def instant_of(moment: datetime) -> Instant:
     """The instant of an aware datetime, cut to milliseconds."""
     return (moment - _EPOCH) // _MILLISECOND

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rpctl.errors import InvalidFile
+from rpctl.domain.values import parse_factor
+from rpctl.errors import InvalidFile, InvalidValue
 from rpctl.importing.columns import OPTIONS_COLUMN, Columns, check_fields, is_of_rejects
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def options_column(options: ImportOptions, columns: Columns) -> str | None:
         words.append("--decimal-comma")
     if options.date_format is not None:
         words += ["--date-format", options.date_format]
+    if options.factor is not None:
+        words += ["--factor", str(options.factor)]
     if columns.key_from:
         words += ["--key-from", ",".join(name for name, _ in columns.key_from)]
     return OPTIONS_COLUMN + shlex.join(words) if words else None
@@ -47,7 +50,8 @@ def with_carried(options: ImportOptions, header: Sequence[str]) -> tuple[ImportO
         return options, None
     try:
         mapping, given = _parsed(shlex.split(names[0].removeprefix(OPTIONS_COLUMN)))
-    except ValueError:
+        factor = parse_factor(given["factor"]) if "factor" in given else None
+    except (ValueError, InvalidValue):
         raise InvalidFile(
             f"The column {names[0]!r} does not say how this rejects file is to be read.",
             "Bring its name back as it was, or remove the column and type the options.",
@@ -60,6 +64,7 @@ def with_carried(options: ImportOptions, header: Sequence[str]) -> tuple[ImportO
         decimal_comma=options.decimal_comma or "decimal_comma" in given,
         date_format=given.get("date_format") if options.date_format is None else options.date_format,
         key_from=options.key_from or tuple(given["key_from"].split(",") if "key_from" in given else ()),
+        factor=factor if options.factor is None else options.factor,
     )
     return merged, names[0]
 
@@ -76,7 +81,7 @@ def _parsed(words: list[str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
         field, _, column = value.partition("=")
         if word == "--map" and column:
             mapping[field] = column
-        elif word in ("--date-format", "--key-from") and value:
+        elif word in ("--date-format", "--key-from", "--factor") and value:
             given[word[2:].replace("-", "_")] = value
         else:
             raise ValueError(word)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from decimal import Decimal
 from pathlib import Path
 
 
@@ -21,7 +22,7 @@ class ImportOptions:
     ``key_from``: the fields or columns from whose cells the rows' keys come; ``wait``: for another process that
     works on the same file; ``spool``: the folder for a copy of what can be read only once, so that its run can be
     gone on with, None: a copy for this run alone; ``concurrency``: requests at a time, ``rate``: requests a second at
-    most, both of a service.
+    most, both of a service; ``factor``: points for one unit of an order value, where no program says so.
     """
 
     map: Mapping[str, str] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class ImportOptions:
     spool: Path | None = None
     concurrency: int = 8
     rate: float | None = None
+    factor: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

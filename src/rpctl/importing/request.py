@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, tzinfo
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -83,6 +84,8 @@ def _to_json(value: Any) -> Any:
         return _absolute(value)
     if isinstance(value, tzinfo):
         return _UTC if value is UTC else str(value)
+    if isinstance(value, Decimal):
+        return str(value)
     if isinstance(value, Mapping):
         return dict(value)
     return list(value) if isinstance(value, tuple) else value
@@ -93,6 +96,8 @@ def _from_json(name: str, value: Any) -> Any:
         return UTC if value == _UTC else ZoneInfo(value)
     if name == "rejects" and value is not None:
         return Path(value)
+    if name == "factor" and value is not None:
+        return Decimal(value)
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -28,6 +28,7 @@ from rpctl.errors import (
 from rpctl.importing.carried import options_column, with_carried
 from rpctl.importing.columns import Columns, check_fields, understand
 from rpctl.importing.content import Content
+from rpctl.importing.fitting import key_fields
 from rpctl.importing.journal import OwnRows, choose_run, claimed
 from rpctl.importing.opening import open_source
 from rpctl.importing.options import ImportOptions, Listener
@@ -69,8 +70,8 @@ def import_file(
     and KeyboardInterrupt, with the run recorded as unfinished; errors tell how many rows are in.
     """
     listener = listener or Listener()
-    with _read(file, name, options, clock, listener) as job, ExitStack() as stack:
-        job.check_carried(backend)
+    with _read(file, name, options, clock, listener) as read, ExitStack() as stack:
+        job = read.carried_by(backend)
         if not options.dry_run:
             stack.enter_context(claimed(runs, job.content.digest, name, wait=options.wait, on_note=listener.on_note))
         chosen = choose_run(job.content, job.keys, again=options.again, runs=runs, name=name)
@@ -109,8 +110,14 @@ def resume_run(
         if job.content.digest != kept.content.digest:
             raise InvalidFile(
                 f"{kept.file} is not what it was when import run {kept.run} began.",
-                f"Bring it back as it was; `rpctl imports undo {kept.run}` takes back what the run applied.",
+                "Bring it back as it was"
+                + (
+                    f"; `rpctl imports undo {kept.run}` takes back what the run applied."
+                    if "reversals" in backend.capabilities
+                    else "."
+                ),
             )
+        job = job.carried_by(backend)
         stack.enter_context(claimed(runs, job.content.digest, kept.file, wait=options.wait, on_note=listener.on_note))
         if runs.kept_run(kept.run).finished_at is not None:  # by whom we waited for
             return None
@@ -159,7 +166,7 @@ def _read(
             listener.on_note(
                 f"No copy of {name} can be kept in {options.spool}: a stopped run goes on only with the same input."
             )
-        grammar = Grammar(options.zone, options.site_code, options.decimal_comma, options.date_format)
+        grammar = Grammar(options.zone, options.site_code, options.decimal_comma, options.date_format, options.factor)
         check = Planner(columns, grammar, b"")  # what is wrong with the options is said before a long file is read
         content = source.content(lambda done: listener.on_progress("reading", done, None), columns.positions.get("key"))
         yield _Job(source, path, columns, grammar, content, check, target, options, clock, listener)
@@ -188,16 +195,10 @@ class _Job:
     earlier: str | None = None
     copy: Path | None = None
 
-    def check_carried(self, backend: Applies) -> None:
-        """That nothing of a row would be lost. Raises `InvalidFile`."""
-        where = self.columns.positions.get("reason")
-        if "reason" in backend.capabilities or (where is None and "reason" not in self.columns.constants):
-            return
-        which = "--set reason=..." if where is None else f"the column {self.columns.header[where].strip()}"
-        raise InvalidFile(
-            f"The service keeps no internal reason, so {which} would be lost.",
-            "Leave it out, or read it as the description, which the customer sees: --map description=COLUMN.",
-        )
+    def carried_by(self, backend: Applies) -> _Job:
+        """The same for what the backend keeps of a change: nothing of a row would be lost. Raises as `key_fields`."""
+        for_keys = key_fields(self.columns, self.options, backend.capabilities)
+        return replace(self, grammar=replace(self.grammar, for_keys=for_keys)) if for_keys else self
 
     @property
     def keys(self) -> str:

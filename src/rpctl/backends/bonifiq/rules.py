@@ -12,8 +12,8 @@ from rpctl.errors import InvalidValue, UnsupportedOperation
 if TYPE_CHECKING:
     from rpctl.backends.port import Sending
 
-CAPABILITIES: Final = frozenset({"reason"})
-"""See `Backend`: it keeps a reason, and documents nothing but adding, removing and reading points."""
+CAPABILITIES: Final = frozenset({"reason", "reason_needed"})
+"""See `Backend`: it keeps a reason and needs one, and documents nothing but adding, removing and reading points."""
 
 LONGEST_DESCRIPTION: Final = 255
 """So many characters the customer is shown (``CustomerReason``)."""

@@ -220,7 +220,7 @@ def history(
     Each balance is the one before it plus the points of its line; the last is what is active now. A change dated
     before the one above it shows the balance of its own date: a `backdated` line first brings back what had not
     expired by then, and another one later takes off what has expired since. `unexplained` is what a stored balance
-    has more or less than the lines come to.
+    has more or less than the lines come to; BonifiQ does not tell what expired, so that it is in that line there.
     """
     from rpctl.domain.values import parse_instant
     from rpctl.render import reports

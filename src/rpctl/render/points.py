@@ -69,7 +69,7 @@ def summary_document(summary: Summary) -> dict[str, Any]:
 
 ENTRY_COLUMNS: Final = (
     Column("createdAt", title="created (UTC)", brief=brief_moment),
-    Column("type", lambda row: "added" if "reference-id" in row else "redeemed", vital=True),
+    Column("type", vital=True),
     Column("points", number=True),
     Column("allPointsAfterCreation", number=True, title="balance"),
     Column("usedPoints", number=True, title="used"),
@@ -98,8 +98,9 @@ WRITTEN_FIELDS: Final = tuple(column.name for column in _WRITTEN_COLUMNS)
 def written_entry(entry: Entry, **more: Any) -> View:
     """The entry that a write made; ``more`` are facts beside the API's own: the ``code`` of a coupon."""
     document = {**entry_document(entry), **more}
+    kind = Column("type", lambda _: _kind(entry), vital=True)
     columns = [
-        column._replace(shown=column.shown and (column.name in document or column.name == "type"))
+        kind if column.name == "type" else column._replace(shown=column.shown and column.name in document)
         for column in _WRITTEN_COLUMNS
     ]
     return View((document,), columns, many=False, written=True)
@@ -107,15 +108,16 @@ def written_entry(entry: Entry, **more: Any) -> View:
 
 def customer_summary(summary: Summary) -> View:
     """One customer's added and redeemed points; a table shows an entry a line, in recording order."""
-    order = {entry.id: at for at, entry in enumerate(summary.entries())}
 
-    def rows(document: Document) -> list[Any]:
-        lists = document["summary"]
-        both = [*lists["addedPointsList"], *lists["redeemedPointsList"]]
-        return sorted(both, key=lambda entry: order[entry["id"]])
+    def rows(_: Document) -> list[Document]:
+        return [{"type": _kind(entry), **entry_document(entry)} for entry in summary.entries()]
 
     lead = f"Customer {summary.customer_id}: {summary.active_points} active points"
     return View((summary_document(summary),), ENTRY_COLUMNS, many=False, rows=rows, lead=lambda _: lead)
+
+
+def _kind(entry: Entry) -> str:
+    return "added" if isinstance(entry, AddedPoints) else "redeemed"
 
 
 def summaries(stream: Iterable[Summary]) -> View:

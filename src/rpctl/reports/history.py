@@ -13,7 +13,8 @@ that of the next:
 So every balance is the one before it plus the points of its line, that of a change is its stored
 ``allPointsAfterCreation``, and the last one is what is active now. (The one exception: the balance of a lot that is
 valid for no moment at all is the stored one only after its expiry, which is the next line.) Where the numbers that
-a backend gives do not add up, a line ``unexplained`` before the change says by how much.
+a backend gives do not add up, a line ``unexplained`` before the change says by how much. Of a lot of which it does not
+tell how much was used no expiry is made up: what went that way is in the last ``unexplained`` line.
 
 There are at most four lines for a change, however the dates lie, and the time taken is in step with them.
 """
@@ -123,10 +124,12 @@ class _Walk:
     def _change(self, entry: Entry, place: int) -> Iterator[Line]:
         stored = entry.all_points_after_creation if "allPointsAfterCreation" not in entry.untold else None
         if isinstance(entry, AddedPoints):
-            at_once = self._left[entry.id] if entry.valid_until <= self._at else 0
+            is_known = "usedPoints" not in entry.untold
+            at_once = self._left[entry.id] if is_known and entry.valid_until <= self._at else 0
             yield from self._unexplained(stored, self._balance + entry.points - at_once, entry)
             yield self._line("added", self._at, entry.points, entry)
-            heappush(self._waiting, (entry.valid_until, place, entry))
+            if is_known:
+                heappush(self._waiting, (entry.valid_until, place, entry))
             if at_once:
                 yield from self._expiries(self._at)
             return

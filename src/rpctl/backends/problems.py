@@ -64,9 +64,9 @@ def told_of(answer: Answer, error: RpctlError) -> RpctlError:
     return error.of_request(answer.request, answer.status)
 
 
-def no_customer(customer_id: str, answer: Answer) -> RpctlError:
+def no_customer(customer_id: str, answer: Answer, hint: str | None = None) -> RpctlError:
     """Nobody has this id, as certainly as whoever answered can know."""
-    return told_of(answer, CustomerNotFound(f"There is no customer {customer_id}.", customerId=customer_id))
+    return told_of(answer, CustomerNotFound(f"There is no customer {customer_id}.", hint, customerId=customer_id))
 
 
 def not_the_service(answer: Answer, wanted: str) -> AnswerInvalid:

@@ -193,11 +193,13 @@ def summary(
 
     JSON is the API's own document: customerId, activePoints and summary.
     """
+    from rpctl.cli.worlds import WITHOUT_CUSTOMER, check_options
     from rpctl.render.points import customer_summary, summaries
 
     session: Session = ctx.obj
     if customer is not None:
         return customer_summary(session.backend.summary(parse_id(customer)))
+    check_options(session, {WITHOUT_CUSTOMER: True})
     return summaries(session.backend.summaries(None if limit is None else parse_count(limit, "customers")))
 
 

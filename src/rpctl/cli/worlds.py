@@ -29,7 +29,11 @@ _COMMANDS: Final[Mapping[str, str]] = {
 }
 """A noun, or a noun and a verb, and what it needs: tokens, or a capability (`rpctl.backends.port.Backend`)."""
 
+WITHOUT_CUSTOMER: Final = "without a customer"
+"""What is asked for in place of an option where everybody is meant."""
+
 _OPTIONS: Final[Mapping[str, str]] = {
+    WITHOUT_CUSTOMER: "everybody",
     "--site": "program",
     "--as-of": "reversals",
     "--option": "options",
@@ -58,6 +62,7 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "points reverse": "`rpctl points add` and `rpctl points redeem` book the opposite.",
     "imports undo": "`rpctl imports show RUN --rows` tells what is in; import the opposite as a file of its own.",
     "auth token": "Requests carry the client id and the secret themselves: `rpctl api` sends one.",
+    WITHOUT_CUSTOMER: "Name one: `rpctl points summary CUSTOMER`.",
     "--site": "Leave it out.",
     "--as-of": "`rpctl points history CUSTOMER --until WHEN` shows the changes up to that moment.",
     "--customer": "Leave it out: requests carry the client id and the secret.",
@@ -74,7 +79,7 @@ def check_command(session: Session) -> None:
     named = [" ".join((noun, *verbs[:1])), noun]
     command = next((name for name in named if name in _COMMANDS), None)
     if command is not None:
-        _check(session, session.path, command, _COMMANDS[command])
+        _check(session, f"`{session.path}`", command, _COMMANDS[command])
 
 
 def check_options(session: Session, typed: Mapping[str, object]) -> None:
@@ -84,7 +89,8 @@ def check_options(session: Session, typed: Mapping[str, object]) -> None:
         if option == "--factor":
             _check_no_program(session)
         else:
-            _check(session, f"{session.path} {option}", option, _OPTIONS[option])
+            told = f"`{session.path}` {option}" if option == WITHOUT_CUSTOMER else f"`{session.path} {option}`"
+            _check(session, told, option, _OPTIONS[option])
 
 
 def _check(session: Session, told: str, name: str, capability: str) -> None:
@@ -96,7 +102,7 @@ def _check(session: Session, told: str, name: str, capability: str) -> None:
         return
     service = _NAMES.get(session.settings.backend, "The service")
     hint = _INSTEAD.get(name) or _ELSEWHERE
-    raise UnsupportedOperation(f"`{told}` cannot be done: {service} {_LACKING[capability]}.", hint)
+    raise UnsupportedOperation(f"{told} cannot be done: {service} {_LACKING[capability]}.", hint)
 
 
 def _check_no_program(session: Session) -> None:

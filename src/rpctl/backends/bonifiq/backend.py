@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from rpctl.domain.redeem_options import Document, RedeemOption
 
 _OK: Final = 200
+_WHO: Final = "Check the id: it is the customer's in the shop, usually the e-mail address."
 _BY_HAND: Final = "It is done in the shop's own administration; `rpctl points` works on customers' points."
 
 
@@ -125,7 +126,7 @@ class BonifiqBackend:
             raise refusal_of(answer, document)
         result = result_of(document)
         if result.get("CustomerExists") is False:
-            raise no_customer(customer_id, answer)
+            raise no_customer(customer_id, answer, _WHO)
         if severity is None and (complaint := complaint_of(document)):
             raise not_an_answer(answer, f"says: {complaint}")
         return result, answer

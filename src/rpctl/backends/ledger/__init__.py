@@ -8,6 +8,7 @@ digests      keys, fingerprints and entries as digests
 audit        checks every invariant, independently of booking
 memory       a ledger that lives as long as the process
 upkeep       the file as someone looks after it: facts, backup, restore, export
+offline      rows of what waits for a service that is out of reach, and of what is known of it
 workplace    folders for what is half made, swept when their maker is gone
 sql/         the only modules that know the database: faults (errors), file, balances, entries (reading), books
              (writing), staging (writing in a mass), catalog (options, coupons, programs), runs, undo,

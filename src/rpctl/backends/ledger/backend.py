@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpctl.backends.ledger.audit import Audit
+    from rpctl.backends.ledger.offline import OfflineTables
     from rpctl.backends.ledger.sql.books import Books
     from rpctl.backends.ledger.sql.catalog import Catalog
-    from rpctl.backends.ledger.sql.mirror import MirrorTable
-    from rpctl.backends.ledger.sql.outbox import OutboxRuns, OutboxTable
     from rpctl.backends.port import Record, Tombstone
     from rpctl.domain.changes import Change
     from rpctl.domain.outcomes import Outcome
@@ -46,14 +45,6 @@ class Setting(NamedTuple):
     version: str
     random_bytes: Callable[[int], bytes] = os.urandom
     coupon_code: Callable[[], str] = coupon_code
-
-
-class OfflineTables(NamedTuple):
-    """What a ledger file holds for work on a service that is out of reach."""
-
-    outbox: OutboxTable
-    mirror: MirrorTable
-    runs: OutboxRuns
 
 
 class LedgerBackend(LedgerRuns):
@@ -314,6 +305,7 @@ class LedgerBackend(LedgerRuns):
         are those of `balances` and `Balances.transaction`. Reading takes part in a transaction that is open."""
         from contextlib import nullcontext
 
+        from rpctl.backends.ledger.offline import OfflineTables
         from rpctl.backends.ledger.sql.mirror import MirrorTable, service_number
         from rpctl.backends.ledger.sql.outbox import OutboxRuns, OutboxTable
 

@@ -8,31 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from rpctl.backends.ledger.offline import MirrorRow, Pulls
 from rpctl.domain.values import Instant
 
 _PARAMETERS: Final = 900  # how many values one statement takes at most: below every SQLite's own limit
-
-
-class MirrorRow(NamedTuple):
-    """A customer as of ``read_at``: ``active_points`` then, none of which ends before ``no_expiry_before``."""
-
-    customer_id: str
-    active_points: int
-    no_expiry_before: Instant
-    read_at: Instant
-    summary: str
-
-
-class Pulls(NamedTuple):
-    """The readings of everybody's points: the number of the one that was begun last and when, and of the last one that
-    came to its end, and when that one had begun."""
-
-    begun: int = 0
-    begun_at: Instant | None = None
-    finished: int = 0
-    finished_at: Instant | None = None
 
 
 _STORE: Final = """

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rpctl.backends.import_runs import RunRecords
+from rpctl.backends.ledger.offline import NewRow, OutboxRow, SentRow
 from rpctl.backends.port import FileContent, SoFar
 from rpctl.domain.redeem_options import Document
 from rpctl.domain.values import Instant
@@ -26,48 +27,6 @@ _IN_CONFLICT: Final = (
 )
 
 
-class OutboxRow(NamedTuple):
-    """A row as it is stored. ``sending`` and ``told`` are JSON; ``fingerprint`` a digest; ``run``, ``who``: the import
-    run that it was recorded in, and by whom."""
-
-    position: int
-    key: str
-    fingerprint: bytes
-    state: str
-    recorded_at: Instant
-    customer_id: str
-    sending: str
-    told: str | None
-    line: int | None
-    is_known: int
-    run: str | None
-    who: str
-
-
-class NewRow(NamedTuple):
-    """A change to be recorded: ``created_at`` is its business date, where it has one."""
-
-    position: int
-    key: str
-    fingerprint: bytes
-    customer_id: str
-    created_at: Instant | None
-    line: int | None
-    is_known: bool
-    reverses: str | None
-    sending: str
-
-
-class SentRow(NamedTuple):
-    """A row that the service has and the mirror may not: ``marked_at`` is when it was sent."""
-
-    position: int
-    key: str
-    customer_id: str
-    marked_at: Instant
-    sending: str
-
-
 _SELECT: Final = (
     "SELECT o.position, o.key, o.fingerprint, o.state, o.recorded_at, o.customer_id, o.sending, o.told, o.line,"
     " o.is_known, g.run, g.who FROM outbox o CROSS JOIN origins g ON g.seq = o.origin WHERE o.service = :service"
@@ -75,8 +34,8 @@ _SELECT: Final = (
 
 
 _INSERT: Final = (
-    "INSERT INTO outbox (state, service, origin, recorded_at, position, key, fingerprint, customer_id, created_at, line,"
-    " is_known, reverses, sending) VALUES ('waiting', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO outbox (state, service, origin, recorded_at, position, key, fingerprint, customer_id, created_at,"
+    " line, is_known, reverses, sending) VALUES ('waiting', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 

@@ -17,6 +17,8 @@ The map, a line a room; a newcomer should guess the file from the command line:
                  deliver, settle (the writes that are no changes of points), surroundings; many changes: bulk, sight,
                  prepare, rehearsal, dispatch, parcel, lanes, pace, reach, crew, writing, claims, marks; import runs:
                  runs, undoing, takeback
+    sync/        work on a service that is out of reach: outbox, mirror, standing (what both come to), deciding,
+                 recording, book and runs (the port, offline), documents; push, pull
     auth/        who the program is to a service: secrets and where they come from, access tokens and their cache
     config/      profiles, the layers of settings and who decided, paths
     importing/   CSV files to changes and rejects: opening, spool, reader, plain, content, overlap, columns, products,
@@ -32,9 +34,9 @@ The map, a line a room; a newcomer should guess the file from the command line:
     docgen/      man pages and completions from the command tree and the manual; not part of a command's way
 
 Doors: domain knows nobody; backends, auth, importing, reports and config know domain; delivery and importing know the
-port, and no backend; render knows domain and reports; the sandbox knows the ledger and no code that talks to what it
-imitates; manual knows the tables of errors and importing; cli knows everybody and loads heavy rooms only
-through ``cli.services``. Nothing imports cli but ``__main__`` and docgen.
+port, and no backend; sync knows delivery and the ledger; render knows domain and reports; the sandbox knows the ledger
+and no code that talks to what it imitates; manual knows the tables of errors and importing; cli knows everybody and
+loads heavy rooms only through ``cli.services``. Nothing imports cli but ``__main__`` and docgen.
 """
 
 __version__ = "0.1.0"

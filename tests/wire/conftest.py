@@ -38,3 +38,13 @@ def online(rpctl: Any, service: respx.MockRouter) -> Any:
         "RPCTL_CUSTOMER_TOKEN": "Customer-T0ken", "RPCTL_SETTLE_S": "0", "RPCTL_TIMEOUT_S": "0.1",
     }  # fmt: skip
     return rpctl
+
+
+@pytest.fixture
+def bonifiq(rpctl: Any, service: respx.MockRouter) -> Any:
+    """The command line on BonifiQ, with an API token and its key, and no time for a second try."""
+    rpctl.environ |= {
+        "RPCTL_BACKEND": "bonifiq", "RPCTL_URL": URL, "RPCTL_CLIENT_ID": "Api-T0ken", "RPCTL_CLIENT_SECRET": "Api-k3y",
+        "RPCTL_ACCESS_TOKEN": "An-Employees-T0ken", "RPCTL_SETTLE_S": "0", "RPCTL_TIMEOUT_S": "0.1",
+    }  # fmt: skip
+    return rpctl

@@ -10,14 +10,14 @@ __rpctl_command() {
     takes='-o --output --fields --profile --ledger'
     case $1 in
     '')
-        below='points customer me options program imports ledger auth profile config doctor api help commands completion sandbox'
+        below='points customer me options program imports sync ledger auth profile config doctor api help commands completion sandbox'
         ;;
     'points')
         below='add redeem balance summary history explain reverse import'
         ;;
     'points add')
         switches+=' --existing'
-        takes+=' --order-value --reference --description --reason --valid-until --created-at --site --key'
+        takes+=' --order-value --factor --reference --description --reason --valid-until --created-at --site --key'
         arguments='nothing nothing'
         ;;
     'points redeem')
@@ -45,7 +45,7 @@ __rpctl_command() {
         ;;
     'points import')
         switches+=' --ignore-extra --dry-run --strict --no-header-row --decimal-comma --again --wait'
-        takes+=' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --key-from --concurrency --rate --site'
+        takes+=' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --key-from --concurrency --rate --factor --site'
         arguments='files'
         ;;
     'customer')
@@ -123,6 +123,21 @@ __rpctl_command() {
         switches+=' --all --dry-run -y --yes'
         takes+=' --older-than'
         ;;
+    'sync')
+        below='status push pull'
+        ;;
+    'sync status')
+        takes+=' --limit'
+        ;;
+    'sync push')
+        switches+=' --dry-run --retry-all --drop-all --wait'
+        takes+=' --retry --drop --concurrency --rate'
+        ;;
+    'sync pull')
+        switches+=' --wait'
+        arguments='nothing'
+        further=nothing
+        ;;
     'ledger')
         below='info verify backup restore export'
         ;;
@@ -177,7 +192,7 @@ __rpctl_command() {
         arguments='words:GET,POST,PUT,PATCH,DELETE nothing'
         ;;
     'help')
-        below='exit-codes environment formats csv keys values points customer me options program imports ledger auth profile config doctor api help commands completion sandbox'
+        below='exit-codes environment formats csv keys values points customer me options program imports sync ledger auth profile config doctor api help commands completion sandbox'
         ;;
     'help points')
         below='add redeem balance summary history explain reverse import'
@@ -197,6 +212,9 @@ __rpctl_command() {
     'help imports')
         below='list show resume undo prune'
         ;;
+    'help sync')
+        below='status push pull'
+        ;;
     'help ledger')
         below='info verify backup restore export'
         ;;
@@ -213,7 +231,8 @@ __rpctl_command() {
         arguments='words:bash,zsh,fish'
         ;;
     'sandbox')
-        takes+=' --port --load --clock --latency --fail-rate --lose-answer-rate --rate-limit --drop-marker --seed --token-lifetime'
+        switches+=' --bare'
+        takes+=' --port --load --clock --latency --fail-rate --lose-answer-rate --rate-limit --drop-marker --seed --backend --key-used-code --warn-rate --token-lifetime'
         ;;
     esac
 }
@@ -227,7 +246,8 @@ __rpctl_value() {
     *' --ledger' | 'points import --rejects' | 'options create --from' | 'options update --from' | 'imports resume --rejects' | 'auth login --secret-file' | 'api --input' | 'sandbox --load') offer=files ;;
     'points history --type') offer=words list='added redeemed expired backdated unexplained' ;;
     'points import --map' | 'points import --set') offer=pairs list='customer_id= points= order_value= operation= reference_id= description= reason= valid_until= created_at= site_code= key=' ;;
-    'profile create --backend') offer=words list='ledger emporix' ;;
+    'profile create --backend') offer=words list='ledger emporix bonifiq' ;;
+    'sandbox --backend') offer=words list='emporix bonifiq' ;;
     esac
 }
 

@@ -24,7 +24,7 @@ function __rpctl_takes
     printf '%s\n' -o --output --fields --profile --ledger
     switch $argv[1]
         case 'points add'
-            printf '%s\n' --order-value --reference --description --reason --valid-until --created-at --site --key
+            printf '%s\n' --order-value --factor --reference --description --reason --valid-until --created-at --site --key
         case 'points redeem'
             printf '%s\n' --option --description --reason --created-at --site --key
         case 'points balance'
@@ -36,7 +36,7 @@ function __rpctl_takes
         case 'points reverse'
             printf '%s\n' --description --reason --key
         case 'points import'
-            printf '%s\n' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --key-from --concurrency --rate --site
+            printf '%s\n' --map --set --max-errors --rejects --delimiter --encoding --columns --date-format --key-from --concurrency --rate --factor --site
         case 'customer create'
             printf '%s\n' --points --reference --description --reason --valid-until --site --key
         case 'customer list'
@@ -61,6 +61,10 @@ function __rpctl_takes
             printf '%s\n' --concurrency --rate
         case 'imports prune'
             printf '%s\n' --older-than
+        case 'sync status'
+            printf '%s\n' --limit
+        case 'sync push'
+            printf '%s\n' --retry --drop --concurrency --rate
         case 'auth login'
             printf '%s\n' --secret-file
         case 'auth token'
@@ -70,7 +74,7 @@ function __rpctl_takes
         case 'api'
             printf '%s\n' --input --scope
         case 'sandbox'
-            printf '%s\n' --port --load --clock --latency --fail-rate --lose-answer-rate --rate-limit --drop-marker --seed --token-lifetime
+            printf '%s\n' --port --load --clock --latency --fail-rate --lose-answer-rate --rate-limit --drop-marker --seed --backend --key-used-code --warn-rate --token-lifetime
     end
 end
 
@@ -92,7 +96,7 @@ function __rpctl_scan
             set options
         else if set -q options[1]; and string match -qr '^-.' -- $token
             contains -- $token (__rpctl_takes "$path"); and set value next
-        else if contains -- "$path" '' 'points' 'customer' 'me' 'options' 'program' 'imports' 'ledger' 'auth' 'profile' 'config' 'help' 'help points' 'help customer' 'help me' 'help options' 'help program' 'help imports' 'help ledger' 'help auth' 'help profile' 'help config'
+        else if contains -- "$path" '' 'points' 'customer' 'me' 'options' 'program' 'imports' 'sync' 'ledger' 'auth' 'profile' 'config' 'help' 'help points' 'help customer' 'help me' 'help options' 'help program' 'help imports' 'help sync' 'help ledger' 'help auth' 'help profile' 'help config'
             set -a path $token
         else
             set count (math $count + 1)
@@ -132,6 +136,7 @@ complete -c rpctl -n '__rpctl_at \'\'' -a me -d 'The signed-in customer: balance
 complete -c rpctl -n '__rpctl_at \'\'' -a options -d 'Redeem options: what points can be exchanged for'
 complete -c rpctl -n '__rpctl_at \'\'' -a program -d 'How orders become points, and how long they live'
 complete -c rpctl -n '__rpctl_at \'\'' -a imports -d 'Earlier import runs: show, resume, undo, prune'
+complete -c rpctl -n '__rpctl_at \'\'' -a sync -d 'Work recorded offline: what waits, send it, fetch what is known'
 complete -c rpctl -n '__rpctl_at \'\'' -a ledger -d 'The local ledger file: verify, back up, restore, export'
 complete -c rpctl -n '__rpctl_at \'\'' -a auth -d 'Log in to a service; who one is there, and where that comes from'
 complete -c rpctl -n '__rpctl_at \'\'' -a profile -d 'Named settings'
@@ -153,9 +158,10 @@ complete -c rpctl -n '__rpctl_at \'points\'' -a reverse -d 'Book the opposite of
 complete -c rpctl -n '__rpctl_at \'points\'' -a import -d 'Import point changes from a CSV file, every row once'
 
 complete -c rpctl -n '__rpctl_at \'points add\'' -l order-value -x -d 'In place of POINTS: the program\'s factor decides'
+complete -c rpctl -n '__rpctl_at \'points add\'' -l factor -x -d 'Points for one unit of an order value, over a service without a program'
 complete -c rpctl -n '__rpctl_at \'points add\'' -l reference -x -d 'The order the points come from'
 complete -c rpctl -n '__rpctl_at \'points add\'' -l description -x -d 'What the customer sees'
-complete -c rpctl -n '__rpctl_at \'points add\'' -l reason -x -d 'Why, for internal use (a ledger only)'
+complete -c rpctl -n '__rpctl_at \'points add\'' -l reason -x -d 'Why, for internal use (BonifiQ needs it, Emporix does not take it)'
 complete -c rpctl -n '__rpctl_at \'points add\'' -l valid-until -x -d '2027-01-31, an instant, +90d, +12m or never; by default what the program says'
 complete -c rpctl -n '__rpctl_at \'points add\'' -l created-at -x -d 'The business date, e.g. 2026-01-31; by default now'
 complete -c rpctl -n '__rpctl_at \'points add\'' -l site -x -d 'The site whose program applies'
@@ -164,7 +170,7 @@ complete -c rpctl -n '__rpctl_at \'points add\'' -l existing -d 'Refuse a custom
 
 complete -c rpctl -n '__rpctl_at \'points redeem\'' -l option -x -d 'In place of POINTS: exchange for this redeem option\'s coupon (a ledger only)'
 complete -c rpctl -n '__rpctl_at \'points redeem\'' -l description -x -d 'What the customer sees'
-complete -c rpctl -n '__rpctl_at \'points redeem\'' -l reason -x -d 'Why, for internal use (a ledger only)'
+complete -c rpctl -n '__rpctl_at \'points redeem\'' -l reason -x -d 'Why, for internal use (BonifiQ needs it, Emporix does not take it)'
 complete -c rpctl -n '__rpctl_at \'points redeem\'' -l created-at -x -d 'The business date, e.g. 2026-01-31; by default now'
 complete -c rpctl -n '__rpctl_at \'points redeem\'' -l site -x -d 'The site whose program applies'
 complete -c rpctl -n '__rpctl_at \'points redeem\'' -l key -x -d 'The change\'s own key: the same key again changes nothing. By default a fresh one'
@@ -179,7 +185,7 @@ complete -c rpctl -n '__rpctl_at \'points history\'' -l type -x -a 'added redeem
 
 
 complete -c rpctl -n '__rpctl_at \'points reverse\'' -l description -x -d 'What the customer sees'
-complete -c rpctl -n '__rpctl_at \'points reverse\'' -l reason -x -d 'Why, for internal use (a ledger only)'
+complete -c rpctl -n '__rpctl_at \'points reverse\'' -l reason -x -d 'Why, for internal use (BonifiQ needs it, Emporix does not take it)'
 complete -c rpctl -n '__rpctl_at \'points reverse\'' -l key -x -d 'The change\'s own key: the same key again changes nothing. By default a fresh one'
 
 complete -c rpctl -n '__rpctl_at \'points import\'' -l map -x -a 'customer_id= points= order_value= operation= reference_id= description= reason= valid_until= created_at= site_code= key=' -d 'Which column holds a field; repeatable'
@@ -200,6 +206,7 @@ complete -c rpctl -n '__rpctl_at \'points import\'' -l again -d 'Count every row
 complete -c rpctl -n '__rpctl_at \'points import\'' -l wait -d 'Wait where another process is importing the same file'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l concurrency -x -d 'Requests at a time to a service, 1 to 128; by default 8'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l rate -x -d 'Requests a second at most; by default what the service takes'
+complete -c rpctl -n '__rpctl_at \'points import\'' -l factor -x -d 'Points for one unit of an order value, over a service without a program'
 complete -c rpctl -n '__rpctl_at \'points import\'' -l site -x -d 'The site whose program applies'
 complete -c rpctl -n '__rpctl_at \'points import\' 0 0' -F
 
@@ -211,7 +218,7 @@ complete -c rpctl -n '__rpctl_at \'customer\'' -a delete -d 'Delete a customer\'
 complete -c rpctl -n '__rpctl_at \'customer create\'' -l points -x -d 'Start with so many points'
 complete -c rpctl -n '__rpctl_at \'customer create\'' -l reference -x -d 'The order they come from'
 complete -c rpctl -n '__rpctl_at \'customer create\'' -l description -x -d 'What the customer sees'
-complete -c rpctl -n '__rpctl_at \'customer create\'' -l reason -x -d 'Why, for internal use (a ledger only)'
+complete -c rpctl -n '__rpctl_at \'customer create\'' -l reason -x -d 'Why, for internal use (BonifiQ needs it, Emporix does not take it)'
 complete -c rpctl -n '__rpctl_at \'customer create\'' -l valid-until -x -d 'Until when they can be redeemed'
 complete -c rpctl -n '__rpctl_at \'customer create\'' -l site -x -d 'The site whose program applies'
 complete -c rpctl -n '__rpctl_at \'customer create\'' -l key -x -d 'The change\'s own key: the same key again changes nothing. By default a fresh one'
@@ -307,6 +314,23 @@ complete -c rpctl -n '__rpctl_at \'imports prune\'' -l all -d 'Unfinished runs t
 complete -c rpctl -n '__rpctl_at \'imports prune\'' -l dry-run -d 'Show what would go, change nothing'
 complete -c rpctl -n '__rpctl_at \'imports prune\'' -s y -l yes -d 'Do not ask'
 
+complete -c rpctl -n '__rpctl_at \'sync\'' -a status -d 'Show what was recorded offline and is not sent yet: since when, and for whom'
+complete -c rpctl -n '__rpctl_at \'sync\'' -a push -d 'Send what was recorded offline to the service, in its order, every change once'
+complete -c rpctl -n '__rpctl_at \'sync\'' -a pull -d 'Fetch everybody\'s points, the redeem options and the site\'s program, for times without a line'
+
+complete -c rpctl -n '__rpctl_at \'sync status\'' -l limit -x -d 'List at most so many changes; by default 200'
+
+complete -c rpctl -n '__rpctl_at \'sync push\'' -l dry-run -d 'Tell what would happen, change nothing'
+complete -c rpctl -n '__rpctl_at \'sync push\'' -l retry -x -d 'Send this conflict once more; repeatable'
+complete -c rpctl -n '__rpctl_at \'sync push\'' -l retry-all -d 'Send every conflict once more'
+complete -c rpctl -n '__rpctl_at \'sync push\'' -l drop -x -d 'Give this conflict up: it never counts; repeatable'
+complete -c rpctl -n '__rpctl_at \'sync push\'' -l drop-all -d 'Give every conflict up'
+complete -c rpctl -n '__rpctl_at \'sync push\'' -l wait -d 'Wait where another process is pushing or pulling'
+complete -c rpctl -n '__rpctl_at \'sync push\'' -l concurrency -x -d 'Requests at a time, 1 to 128; by default 8'
+complete -c rpctl -n '__rpctl_at \'sync push\'' -l rate -x -d 'Requests a second at most; by default what the service takes'
+
+complete -c rpctl -n '__rpctl_at \'sync pull\'' -l wait -d 'Wait where another process is pushing or pulling'
+
 complete -c rpctl -n '__rpctl_at \'ledger\'' -a info -d 'Show where the ledger is, how large, and what is in it'
 complete -c rpctl -n '__rpctl_at \'ledger\'' -a verify -d 'Check every rule on every entry of the ledger'
 complete -c rpctl -n '__rpctl_at \'ledger\'' -a backup -d 'Write a consistent copy of the ledger, while others go on working'
@@ -347,10 +371,10 @@ complete -c rpctl -n '__rpctl_at \'profile\'' -a show -d 'Show a profile'
 complete -c rpctl -n '__rpctl_at \'profile\'' -a use -d 'Make a profile the one that holds by default'
 complete -c rpctl -n '__rpctl_at \'profile\'' -a delete -d 'Delete a profile; its ledger file stays where it is'
 
-complete -c rpctl -n '__rpctl_at \'profile create\'' -l backend -x -a 'ledger emporix' -d 'ledger: a local SQLite file. emporix: the service'
-complete -c rpctl -n '__rpctl_at \'profile create\'' -l url -x -d 'Where the service is; by default https://api.emporix.io'
+complete -c rpctl -n '__rpctl_at \'profile create\'' -l backend -x -a 'ledger emporix bonifiq' -d 'ledger: a local SQLite file. emporix, bonifiq: the service'
+complete -c rpctl -n '__rpctl_at \'profile create\'' -l url -x -d 'Where the service is; by default https://api.emporix.io or https://api.bonifiq.com.br'
 complete -c rpctl -n '__rpctl_at \'profile create\'' -l tenant -x -d 'The tenant at the service'
-complete -c rpctl -n '__rpctl_at \'profile create\'' -l client-id -x -d 'The client id of the API key; `rpctl auth login` takes its secret'
+complete -c rpctl -n '__rpctl_at \'profile create\'' -l client-id -x -d 'The client id of the API key (of BonifiQ its API token); `rpctl auth login` takes its secret'
 complete -c rpctl -n '__rpctl_at \'profile create\'' -l site -x -d 'The site whose program applies'
 complete -c rpctl -n '__rpctl_at \'profile create\'' -l time-zone -x -d 'Of dates without one, such as Europe/Berlin; by default UTC'
 complete -c rpctl -n '__rpctl_at \'profile create\'' -l production -d 'Questions say that this is the real thing'
@@ -388,6 +412,7 @@ complete -c rpctl -n '__rpctl_at \'help\'' -a me -d 'The signed-in customer: bal
 complete -c rpctl -n '__rpctl_at \'help\'' -a options -d 'Redeem options: what points can be exchanged for'
 complete -c rpctl -n '__rpctl_at \'help\'' -a program -d 'How orders become points, and how long they live'
 complete -c rpctl -n '__rpctl_at \'help\'' -a imports -d 'Earlier import runs: show, resume, undo, prune'
+complete -c rpctl -n '__rpctl_at \'help\'' -a sync -d 'Work recorded offline: what waits, send it, fetch what is known'
 complete -c rpctl -n '__rpctl_at \'help\'' -a ledger -d 'The local ledger file: verify, back up, restore, export'
 complete -c rpctl -n '__rpctl_at \'help\'' -a auth -d 'Log in to a service; who one is there, and where that comes from'
 complete -c rpctl -n '__rpctl_at \'help\'' -a profile -d 'Named settings'
@@ -465,6 +490,13 @@ complete -c rpctl -n '__rpctl_at \'help imports\'' -a prune -d 'Remove what old 
 
 
 
+complete -c rpctl -n '__rpctl_at \'help sync\'' -a status -d 'Show what was recorded offline and is not sent yet: since when, and for whom'
+complete -c rpctl -n '__rpctl_at \'help sync\'' -a push -d 'Send what was recorded offline to the service, in its order, every change once'
+complete -c rpctl -n '__rpctl_at \'help sync\'' -a pull -d 'Fetch everybody\'s points, the redeem options and the site\'s program, for times without a line'
+
+
+
+
 complete -c rpctl -n '__rpctl_at \'help ledger\'' -a info -d 'Show where the ledger is, how large, and what is in it'
 complete -c rpctl -n '__rpctl_at \'help ledger\'' -a verify -d 'Check every rule on every entry of the ledger'
 complete -c rpctl -n '__rpctl_at \'help ledger\'' -a backup -d 'Write a consistent copy of the ledger, while others go on working'
@@ -519,4 +551,8 @@ complete -c rpctl -n '__rpctl_at \'sandbox\'' -l lose-answer-rate -x -d 'So many
 complete -c rpctl -n '__rpctl_at \'sandbox\'' -l rate-limit -x -d 'More requests in a second are answered with 429'
 complete -c rpctl -n '__rpctl_at \'sandbox\'' -l drop-marker -x -d 'Do not keep what is sent as id, description or reference-id'
 complete -c rpctl -n '__rpctl_at \'sandbox\'' -l seed -x -d 'The same seed makes the same requests fail'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l backend -x -a 'emporix bonifiq' -d 'Whose client is told how to find it: emporix or bonifiq'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l key-used-code -x -d 'What BonifiQ\'s API answers a ChangeKey with that was used before'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l warn-rate -x -d 'So many of BonifiQ\'s changes are done and come with a warning'
+complete -c rpctl -n '__rpctl_at \'sandbox\'' -l bare -d 'BonifiQ\'s API leaves the envelope out where all went well'
 complete -c rpctl -n '__rpctl_at \'sandbox\'' -l token-lifetime -x -d 'How long tokens are good for'

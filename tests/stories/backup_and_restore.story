@@ -2,7 +2,7 @@
 $ rpctl points add C1 100 -q
 $ rpctl ledger backup monday.db
 file	sizeBytes
-monday.db	94208
+monday.db	135168
 $ rpctl ledger backup monday.db
 error: monday.db is there already.
 hint: Nothing is ever overwritten: name another file, or move this one away.

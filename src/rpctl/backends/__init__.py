@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rpctl.backends.emporix.backend import EmporixBackend
     from rpctl.backends.http import Answer, Http
     from rpctl.backends.ledger.backend import LedgerBackend, Setting
+    from rpctl.backends.port import Sending
     from rpctl.errors import RpctlError
 
     Online = EmporixBackend | BonifiqBackend
@@ -27,6 +28,8 @@ class Place(Protocol):
     def backend(self) -> str: ...
     @property
     def is_online(self) -> bool: ...
+    @property
+    def records_offline(self) -> bool: ...
     @property
     def ledger(self) -> Path: ...
     @property
@@ -69,19 +72,32 @@ def open_backend(
     return EmporixBackend(*connect())
 
 
-def capabilities_of(place: Place) -> frozenset[str]:
-    """What the backend that the settings name can do beyond points (see `Backend`); nothing is opened."""
-    if not place.is_online:
-        from rpctl.backends.ledger.backend import LedgerBackend
+class Rules(NamedTuple):
+    """What is known of a service without asking it: what it can do beyond points (see `Backend`), and what it does not
+    take of a change (see `Service`)."""
 
-        return LedgerBackend.capabilities
+    capabilities: frozenset[str]
+    check: Callable[[Sending], None]
+
+
+def rules_of(place: Place) -> Rules:
+    """Those of the service that the settings name; nothing is opened."""
     if place.backend == _BONIFIQ:
-        from rpctl.backends.bonifiq.rules import CAPABILITIES
+        from rpctl.backends.bonifiq import rules
 
-        return CAPABILITIES
+        return Rules(rules.CAPABILITIES, rules.check)
     from rpctl.backends.emporix.backend import EmporixBackend
 
-    return EmporixBackend.capabilities
+    return Rules(EmporixBackend.capabilities, lambda _: None)
+
+
+def capabilities_of(place: Place) -> frozenset[str]:
+    """What can be done beyond points in the world that the settings name; nothing is opened."""
+    if place.is_online or place.records_offline:
+        return rules_of(place).capabilities
+    from rpctl.backends.ledger.backend import LedgerBackend
+
+    return LedgerBackend.capabilities
 
 
 def error_in(place: Place, answer: Answer) -> RpctlError | None:

@@ -35,6 +35,7 @@ NOUNS: Final[Mapping[str, tuple[str, str]]] = {
     "options": ("redeem_options", "Redeem options: what points can be exchanged for."),
     "program": ("program", "How orders become points, and how long they live."),
     "imports": ("imports", "Earlier import runs: show, resume, undo, prune."),
+    "sync": ("sync", "Work recorded offline: what waits, send it, fetch what is known."),
     "ledger": ("ledger", "The local ledger file: verify, back up, restore, export."),
     "auth": ("auth", "Log in to a service; who one is there, and where that comes from."),
     "profile": ("profile", "Named settings."),

@@ -37,6 +37,8 @@ def apply(session: Session, change: Change, *, key_given: bool) -> View:
         session.terminal.note(f"key {change.key} is in already; nothing changed")
     else:
         _note(session, change, outcome, key_given=key_given)
+        if session.settings.records_offline:
+            session.terminal.note("recorded offline; `rpctl sync push` sends it")
     if outcome.entry is None:
         raise RpctlError(f"The outcome of key {change.key} is {outcome}.")
     code = getattr(outcome.entry, "coupon_code", None)
@@ -47,7 +49,7 @@ def _outcome(session: Session, change: Change, *, key_given: bool) -> Outcome:
     session.check_writable(None)
     if session.settings.is_online:
         return session.deliverer.apply(change, key_given=key_given)
-    return session.ledger.apply([change])[0]
+    return session.book.apply([change])[0]
 
 
 def _note(session: Session, change: Change, outcome: Applied, *, key_given: bool) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from rpctl import __version__
 from rpctl.errors import (
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from rpctl.domain.values import Instant
     from rpctl.importing.options import ImportOptions
     from rpctl.render.views import View
+    from rpctl.sync.book import OfflineBook
+    from rpctl.sync.runs import OfflineRuns
 
 
 def system_clock() -> Instant:
@@ -78,7 +80,7 @@ class Session:
         self.fresh_key: str | None = None
         self.repeat_hint: str | None = None  # what to do after an end in the middle, where it is not the same again
         self._who = who or _os_user
-        self._backend: LedgerBackend | Online | None = None
+        self._backend: LedgerBackend | Online | OfflineBook | None = None
         self._journal: Journal | None = None
         self._bulk: Bulk | None = None
 
@@ -138,6 +140,8 @@ class Session:
         """The local ledger, for what only a ledger has. Raises `UnsupportedOperation` where the profile is online."""
         from rpctl.backends.ledger.backend import LedgerBackend
 
+        if self.settings.records_offline:
+            return self.own_ledger
         backend = self._opened()
         if not isinstance(backend, LedgerBackend):
             raise UnsupportedOperation(
@@ -146,18 +150,44 @@ class Session:
             )
         return backend
 
+    @cached_property
+    def own_ledger(self) -> LedgerBackend:
+        """The ledger file of a profile with a service: what was recorded offline is in it, and what was last known of
+        the service. Made when it is first written."""
+        from rpctl.backends.ledger.backend import LedgerBackend
+
+        return LedgerBackend(self.settings.ledger, self._setting())
+
     @property
-    def runs(self) -> LedgerBackend | JournalRuns:
-        """Where import runs are recorded: the ledger, or what was sent to the profile's service, which is not asked.
-        Raises `UsageError`, `InvalidConfig`."""
-        self.settings.check_world()
-        if not self.settings.is_online:
-            return self.ledger
+    def target(self) -> str:
+        """Whose books the profile's service is asked for. Raises as `Settings.online` does."""
         from rpctl.backends.port import target_of
-        from rpctl.delivery.runs import JournalRuns
 
         service = self.settings.online()
-        return JournalRuns(self.journal(target_of(service.url, service.tenant)))
+        return target_of(service.url, service.tenant)
+
+    @cached_property
+    def offline_book(self) -> OfflineBook:
+        """The service's books while it is out of reach."""
+        from rpctl.backends import rules_of
+        from rpctl.sync.book import OfflineBook
+
+        return OfflineBook(self.own_ledger, self.target, rules_of(self.settings), self.journal(self.target))
+
+    @property
+    def runs(self) -> LedgerBackend | JournalRuns | OfflineRuns:
+        """Where import runs are recorded: the ledger, or what was sent to the profile's service or is to be, which is
+        not asked. Raises `UsageError`, `InvalidConfig`."""
+        self.settings.check_world()
+        if self.settings.records_offline:
+            from rpctl.sync.runs import OfflineRuns
+
+            return OfflineRuns(self.own_ledger, self.target)
+        if not self.settings.is_online:
+            return self.ledger
+        from rpctl.delivery.runs import JournalRuns
+
+        return JournalRuns(self.journal(self.target))
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -172,17 +202,29 @@ class Session:
 
         check_command(self)
 
-    def _opened(self) -> LedgerBackend | Online:
+    def _opened(self) -> LedgerBackend | Online | OfflineBook:
         if self._backend is None:
             from rpctl.backends import open_backend
 
             self.settings.check_world()
-            if self.settings.is_online:
+            if self.settings.is_online or self.settings.records_offline:
                 self._check_command()
             if self.flags.get("verbose") and not self.settings.is_online:
                 self._say_where()
-            self._backend = open_backend(self.settings, self._setting, self.connect)
+            if self.settings.records_offline:
+                from rpctl.cli.syncing import say_how_old
+
+                self._backend = self.offline_book
+                say_how_old(self)
+            else:
+                self._backend = open_backend(self.settings, self._setting, self.connect)
         return self._backend
+
+    @property
+    def book(self) -> LedgerBackend | OfflineBook:
+        """Where changes of points are recorded on this machine. Raises as `ledger` does."""
+        backend = self._opened()
+        return cast("OfflineBook", backend) if self.settings.records_offline else self.ledger
 
     def _setting(self) -> Setting:
         from rpctl.backends.ledger.backend import Setting
@@ -193,6 +235,8 @@ class Session:
         """Where to write what is no change of points, for a command that shows ``fields`` of it (None: an entry's).
         Raises as `check_writable` does."""
         self.check_writable(fields)
+        if self.settings.records_offline:
+            self._refuse_offline()
         if not self.settings.is_online:
             return self.ledger
         from rpctl.delivery.settle import Settling
@@ -202,7 +246,16 @@ class Session:
     def writing_ledger(self, fields: Sequence[str] | None = None) -> LedgerBackend:
         """The local ledger, for a command that changes something only a ledger has; as `writing` and `ledger`."""
         self.check_writable(fields)
+        if self.settings.records_offline:
+            self._refuse_offline()
         return self.ledger
+
+    def _refuse_offline(self) -> NoReturn:
+        raise UnsupportedOperation(
+            f"`{self.path}` cannot be done offline: {self.whose} works on a service, and only changes of points are "
+            "recorded to be sent later.",
+            "Do it without --offline when the service can be reached; --ledger FILE works on a ledger of its own.",
+        )
 
     def check_writable(self, fields: Sequence[str] | None) -> None:
         """That something may be changed, and what is asked to be shown of it can be: ``fields`` as in `writing`.
@@ -219,6 +272,8 @@ class Session:
         from rpctl.backends import Connection
 
         self.settings.check_world()
+        if self.settings.records_offline:
+            self._refuse_offline()
         if not self.settings.is_online:
             raise UnsupportedOperation(
                 f"`{self.path}` works on a service, and {self.whose} works on a local ledger.",
@@ -365,7 +420,7 @@ class Session:
     def applying(self, options: ImportOptions) -> Applies:
         """Where the changes of an import go."""
         if not self.settings.is_online:
-            return self.ledger
+            return self.book
         return self.bulk(options.concurrency, options.rate, writing=not options.dry_run)
 
     def undoable_runs(self, concurrency: int | None, rate: float | None, *, writing: bool) -> UndoableRuns:
@@ -374,6 +429,8 @@ class Session:
 
         if concurrency is not None or rate is not None:
             check_has_speed(self)
+        if self.settings.records_offline:
+            self._refuse_offline()
         if not self.settings.is_online:
             return self.ledger
         from rpctl.delivery.undoing import ServiceRuns

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rpctl.backends.port import KeptRun, UndoableRuns
     from rpctl.cli.services import Session
     from rpctl.delivery.runs import JournalRuns
+    from rpctl.sync.runs import OfflineRuns
 
 _BUCKETS: Final = ("reversed", "kept", "failed")
 _UNDO_COLUMNS: Final = (Column("bucket"), Column("customerId"), Column("points", number=True), Column("reason"))
@@ -160,7 +161,9 @@ def prune_imports(session: Session, older_than: str, *, unfinished: bool, dry_ru
     return View((document,), _PRUNE_COLUMNS, many=False, rows=lambda shown: shown["runs"])
 
 
-def _removed(session: Session, runs: LedgerBackend | JournalRuns, found: list[prune.Pruned]) -> list[prune.Pruned]:
+def _removed(
+    session: Session, runs: LedgerBackend | JournalRuns | OfflineRuns, found: list[prune.Pruned]
+) -> list[prune.Pruned]:
     from rpctl.delivery.runs import JournalRuns
 
     busy = [one for one in found if not prune.remove(runs, one)]
@@ -168,7 +171,7 @@ def _removed(session: Session, runs: LedgerBackend | JournalRuns, found: list[pr
         session.terminal.note(f"run {one.run.run} is under way in another process and was left as it is")
     found = [one for one in found if one not in busy]
     if not isinstance(runs, JournalRuns):
-        empty_log(runs)
+        empty_log(session.ledger)
         return found
     runs.empty_log()
     for one in found:

@@ -97,7 +97,9 @@ def _check(session: Session, told: str, name: str, capability: str) -> None:
     if capability == _TOKENS:  # whether it is worked with now or not: a matter of who one is there
         is_there = session.settings.has_tokens
     else:
-        is_there = not session.settings.is_online or capability in session.capabilities
+        settings = session.settings
+        works_on_service = settings.is_online or settings.records_offline
+        is_there = not works_on_service or capability in session.capabilities
     if is_there:
         return
     service = _NAMES.get(session.settings.backend, "The service")

@@ -110,6 +110,13 @@ class Settings(NamedTuple):
         """Whether commands work on the service, and not on a ledger."""
         return self.backend in allowed.ONLINE and not self.offline
 
+    @property
+    def records_offline(self) -> bool:
+        """Whether changes are recorded in the profile's own ledger, to be sent to its service later. Another ledger
+        that was named for the command is worked on for itself."""
+        own = self.sources["ledger"].kind not in ("flag", "environment")
+        return self.backend in allowed.ONLINE and self.offline and own
+
     def check_world(self) -> None:
         """That nobody books live points believing to be offline.
 

@@ -1,0 +1,258 @@
+"""Sends what was recorded offline, in its order, each change once (`rpctl.delivery`), and reads the touched customers
+anew.
+
+What the service refuses becomes a conflict, and later changes of that customer wait behind it; nobody else's do. What
+became of a change is noted in the outbox after it is settled in the journal: killed in between, the same change is
+found there the next time and not sent again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from rpctl.delivery.journal import Delivery
+from rpctl.delivery.journal import State as Sent
+from rpctl.delivery.prepare import Preparing
+from rpctl.delivery.reconcile import ID
+from rpctl.delivery.requests import already_reversed, marks_of, reversal_of
+from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown, Withheld, is_refusal
+from rpctl.errors import AlreadyReversed, CustomerDeleted, DeliveryUnderWay, NotFound, RpctlError
+from rpctl.sync.outbox import State
+
+if TYPE_CHECKING:
+    from rpctl.backends.port import Sending, Service
+    from rpctl.delivery.bulk import Bulk
+    from rpctl.delivery.journal import Journal
+    from rpctl.delivery.parcel import Parcel
+    from rpctl.delivery.surroundings import Surroundings
+    from rpctl.domain.points import Entry, Summary
+    from rpctl.sync.mirror import Mirror
+    from rpctl.sync.outbox import Outbox, Waiting
+
+_PAGE: Final = 500
+_REREAD_AT_ONCE: Final = 200
+
+
+@dataclass(slots=True)
+class Pushed:
+    """What a push came to, in changes; ``waiting``: how many there were to send; ``held_back``: left behind a conflict
+    or an unclear change of their customer; ``conflicts``: rows that the service refuses now; ``refreshed``: customers
+    read anew. Points are those of ``sent``."""
+
+    waiting: int = 0
+    sent: int = 0
+    already_sent: int = 0
+    unknown: int = 0
+    held_back: int = 0
+    points_added: int = 0
+    points_redeemed: int = 0
+    refreshed: int = 0
+    conflicts: list[tuple[Waiting, RpctlError]] = field(default_factory=list)
+
+    def count(self, row: Waiting, outcome: Outcome) -> None:
+        """What became of one."""
+        self.waiting += 1
+        if isinstance(outcome, Applied):
+            self.sent += 1
+            if row.sending.kind == "redeem":
+                self.points_redeemed += row.sending.points
+            else:
+                self.points_added += row.sending.points
+        elif isinstance(outcome, AlreadyApplied):
+            self.already_sent += 1
+        elif isinstance(outcome, Refused):
+            self.conflicts.append((row, outcome.error))
+        elif isinstance(outcome, Unknown):
+            self.unknown += 1
+        else:
+            self.held_back += 1
+
+
+class Push:
+    """One push. ``told`` is called now and then with how many changes were gone through."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        mirror: Mirror,
+        bulk: Bulk,
+        service: Service,
+        journal: Journal,
+        world: Surroundings,
+        told: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._outbox = outbox
+        self._mirror = mirror
+        self._bulk = bulk
+        self._service = service
+        self._journal = journal
+        self._world = world
+        self._told = told
+        self._pushed = Pushed()
+        self._claims = ExitStack()
+        self._rows: dict[str, Waiting] = {}
+        self._new: set[str] = set()  # customers whom what is pushed makes
+
+    def run(self) -> Pushed:
+        """Sends what waits. Raises what keeps everything from being sent; what was settled before is noted."""
+        self._look(applies=True)
+        handed: deque[Waiting] = deque()
+        with self._claims:
+            for outcomes in self._bulk.push(self._batches(handed), self._prepare):
+                self._note([(handed.popleft(), outcome) for outcome in outcomes])
+        try:
+            self.refresh()
+        except RpctlError as error:
+            self._world.warn(
+                f"what was sent is in, but the customers could not be read anew: {error.message} The next "
+                "`rpctl sync push` or `rpctl sync pull` reads them"
+            )
+        return self._pushed
+
+    def rehearse(self) -> Pushed:
+        """What `run` would come to, by what the service has now. Nothing is changed."""
+        self._look(applies=False)
+        blocked: set[str] = set()
+        with self._bulk.rehearsal() as rehearsal:
+            for page in self._pages():
+                rehearsal.see({row.sending.customer_id for row in page if row.sending.kind == "redeem"})
+                known = self._journal.find_all([row.key for row in page]) if self._journal.is_made else {}
+                for row in page:
+                    outcome = self._foreseen(row, known.get(row.key), blocked, rehearsal.try_row)
+                    if is_refusal(outcome):
+                        blocked.add(row.sending.customer_id)
+                    self._pushed.count(row, outcome)
+        return self._pushed
+
+    def refresh(self) -> None:
+        """Reads the customers anew whose changes were sent, and those with conflicts: what is known of them."""
+        conflicting = {row.sending.customer_id for row, _ in self._pushed.conflicts}
+        customers = sorted({*self._outbox.touched(), *conflicting})
+        for at in range(0, len(customers), _REREAD_AT_ONCE):
+            some = customers[at : at + _REREAD_AT_ONCE]
+            read_at = self._world.clock()
+            found = self._bulk.summaries(some)
+            self._mirror.replace([(one, found.get(one)) for one in some], read_at)
+            self._pushed.refreshed += len(some)
+
+    # -- out -------------------------------------------------------------------------------------------
+
+    def _pages(self) -> Iterator[list[Waiting]]:
+        after = 0
+        while page := self._outbox.waiting(after, _PAGE):
+            self._new |= {row.sending.customer_id for row in page if not row.is_known}
+            yield page
+            after = page[-1].position
+
+    def _look(self, *, applies: bool) -> None:
+        """What the service has of them already, should another machine or a lost journal have sent it."""
+
+        def probes() -> Iterator[tuple[Sending, str]]:
+            for page in self._pages():
+                for row in page:
+                    yield row.sending, row.key
+
+        self._bulk.look_for(probes(), self._outbox.counts().waiting, applies=applies)
+
+    def _batches(self, handed: deque[Waiting]) -> Iterator[list[Delivery]]:
+        for page in self._pages():
+            self._rows |= {row.key: row for row in page}
+            handed.extend(page)
+            yield [_delivery(row) for row in page]
+
+    def _prepare(self, parcel: Parcel) -> Delivery | Outcome:
+        row = self._rows[parcel.key]
+        if (gone := self._is_gone(row)) is not None:
+            return gone
+        if row.sending.reverses is not None:
+            return self._reversal(row)
+        preparing = Preparing(self._bulk.about, self._bulk.sight, self._world.clock, None)
+        return preparing.seen(row.sending, row.key, row.fingerprint) or _delivery(row)
+
+    def _is_gone(self, row: Waiting) -> Refused | None:
+        """Added points bring a customer back who was deleted since they were recorded: that is for a person to say."""
+        sending = row.sending
+        if "everybody" not in self._service.capabilities or sending.customer_id in self._new:
+            return None
+        if self._bulk.sight.active_points(sending.customer_id) is not None:
+            return None
+        return Refused(
+            CustomerDeleted(
+                f"Customer {sending.customer_id} was there when this was recorded, and is not any more.",
+                "`rpctl customer create ID` makes the customer anew; then --retry, or --drop.",
+                customerId=sending.customer_id,
+            )
+        )
+
+    # -- reversals -------------------------------------------------------------------------------------
+
+    def _reversal(self, row: Waiting) -> Delivery | Outcome:
+        """A reversal, of the entry as the service knows it: where it makes ids of its own, an entry that was recorded
+        offline has another one by now."""
+        sending = row.sending
+        try:
+            summary = self._service.summary(sending.customer_id)
+            entry = self._reversed(summary, sending)
+        except NotFound as error:
+            return Refused(error)
+        entry_id, token = marks_of(self._service.target, reversal_of(entry.id))
+        if any(one.id == entry_id or one.token == token for one in summary.entries()):
+            return Refused(AlreadyReversed(f"Entry {entry.id} was reversed before.", entryId=entry.id))
+        anew = _delivery(row, sending._replace(entry_id=entry_id, token=token, reverses=entry.id))
+        return self._hindered(row, entry.id) or anew
+
+    def _hindered(self, row: Waiting, entry_id: str) -> Outcome | None:
+        """What keeps an entry from being reversed: that it was reversed from this machine, or is just now."""
+        try:
+            self._claims.enter_context(self._journal.claim(reversal_of(entry_id)))
+        except DeliveryUnderWay:
+            return Withheld()
+        earlier = self._journal.reversal_of(entry_id)
+        if earlier is None or earlier.key == row.key:
+            return None
+        if earlier.is_open:
+            return Withheld()
+        return Refused(already_reversed(entry_id, earlier.sending.entry_id))
+
+    def _reversed(self, summary: Summary, sending: Sending) -> Entry:
+        assert sending.reverses is not None
+        own = self._outbox.find_entry(sending.reverses)
+        if own is not None and not self._journal.markers(own.sending.kind).get(ID):
+            for entry in summary.entries():
+                if entry.token == own.sending.token:
+                    return entry
+        return summary.find(sending.reverses)
+
+    # -- what became of them ---------------------------------------------------------------------------
+
+    def _note(self, settled: Sequence[tuple[Waiting, Outcome]]) -> None:
+        changes: list[tuple[int, State, tuple[str, str] | None]] = []
+        for row, outcome in settled:
+            self._rows.pop(row.key, None)
+            self._pushed.count(row, outcome)
+            if isinstance(outcome, (Applied, AlreadyApplied)):
+                changes.append((row.position, State.SENT, None))
+            elif isinstance(outcome, Refused):
+                changes.append((row.position, State.CONFLICT, (outcome.error.code, outcome.error.message)))
+        if changes:
+            self._outbox.mark(changes)
+        self._told(self._pushed.waiting)
+
+    def _foreseen(
+        self,
+        row: Waiting,
+        known: Delivery | None,
+        blocked: set[str],
+        try_row: Callable[[Delivery, Delivery | None], Outcome],
+    ) -> Outcome:
+        if row.sending.customer_id in blocked:
+            return Withheld()
+        return self._is_gone(row) or try_row(_delivery(row), known)
+
+
+def _delivery(row: Waiting, sending: Sending | None = None) -> Delivery:
+    return Delivery(row.key, row.fingerprint, Sent.PLANNED, 0, sending or row.sending)

@@ -273,6 +273,18 @@ def test_a_refusal_tells_a_program_all_that_came(bonifiq: Any, service: respx.Mo
     assert error["details"] == {"code": "09", "codeName": "PeriodClosed", "severity": 2, "errorCode": 12}
 
 
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_what_the_service_says_is_cleaned_before_it_is_shown(
+    bonifiq: Any, service: respx.MockRouter, output: str
+) -> None:
+    body = refusal("03", "X\x1b[2J", "No\r\n\u202e\ud83d such [red]thing")
+    service.post(C1).respond(content=json.dumps(body).encode())
+    ended = bonifiq("points", "add", "C1", "5", "--reason", "x", "-o", output)
+    assert ended.status == 6
+    assert "such [red]thing" in ended.err
+    assert not set(ended.err) & set("\x1b\r\u202e\ud83d")
+
+
 def test_a_redemption_of_too_many_points_is_told_with_both_numbers(bonifiq: Any, service: respx.MockRouter) -> None:
     service.post(C1).respond(json=refusal("05", "Whatever", "No"))
     service.get(C1).respond(json=RESULT)

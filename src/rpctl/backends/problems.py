@@ -112,8 +112,8 @@ def texts_in(source: Any, *names: str) -> list[str]:
 
 
 def one_line(text: str) -> str:
-    """A foreign text in one line, cut where it is long."""
-    line = " ".join(text.split())
+    """A foreign text in one line that can be written, cut where it is long: JSON can hold half of a surrogate pair."""
+    line = " ".join(text.encode("utf-8", "replace").decode().split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
 

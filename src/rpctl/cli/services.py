@@ -482,7 +482,7 @@ class Session:
             path = log_file(self.environ)
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
-            with path.open("a", encoding="utf-8") as file:
+            with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} rpctl {__version__}\n{text}\n")
         except (OSError, RpctlError):
             return None

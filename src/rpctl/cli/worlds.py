@@ -69,7 +69,7 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "--employee": "Leave it out: requests carry the client id and the secret.",
     "--scope": "Leave it out: requests carry the client id and the secret.",
 }
-_ELSEWHERE: Final = "It is done in the shop's own administration; with --offline rpctl works on a local ledger."
+_ELSEWHERE: Final = "It is done in the shop's own administration; --offline --ledger FILE works on a local ledger."
 _NAMES: Final[Mapping[str, str]] = {"bonifiq": "BonifiQ"}
 
 

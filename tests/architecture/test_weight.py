@@ -88,6 +88,25 @@ def test_an_online_command_without_a_table_loads_no_more_than_it_reads_with(
     assert frozenset({"httpx", "pydantic"}) == loaded(*command) & HEAVY
 
 
+@pytest.fixture
+def bonifiq(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """BonifiQ with a customer C1."""
+    with running(backend="bonifiq") as one:
+        one.add("C1", 5)
+        for name, value in one.environ.items():
+            monkeypatch.setenv(name, value)
+        yield
+
+
+def test_a_number_of_bonifiq_and_a_change_there_are_had_with_its_client_alone(bonifiq: None) -> None:
+    modules = loaded("points", "balance", "C1", "-o", "json")
+
+    assert frozenset({"httpx"}) == modules & HEAVY
+    assert frozenset() == modules & {"sqlite3", "decimal", "rpctl.delivery", "rpctl.backends.ledger", "rpctl.importing"}
+    assert frozenset({"httpx"}) == loaded("points", "add", "C1", "5", "--reason", "x", "-o", "json") & HEAVY
+    assert frozenset({"httpx", "pydantic"}) == loaded("points", "summary", "C1", "-o", "json") & HEAVY
+
+
 @pytest.mark.parametrize("flag", ["--version", "-V"])
 def test_the_version_loads_not_even_typer(flag: str) -> None:
     modules = loaded(flag)

@@ -154,12 +154,15 @@ class Books:
     def __init__(self) -> None:
         self.changes: dict[str, dict[str, Any]] = {}
         self.balances: dict[str, int] = {}
+        self.is_closed = False
 
     def answer(self, got: Got) -> bytes:
         customer = unquote(got.target.split("/")[4])
         if got.method == "GET":
             there = customer in self.balances
             return reply(200, {"CustomerExists": there, "PointsBalance": self.balances.get(customer, 0)})
+        if self.is_closed:
+            return reply(401)
         body = json.loads(got.body)
         if body["ChangeKey"] in self.changes:
             return reply(200, USED)
@@ -223,9 +226,20 @@ def test_an_import_books_each_row_once_with_its_reason(bonifiq: Any, books: Book
     assert "strips HTML tags" in rejected
 
 
-def test_order_values_take_the_factor_that_was_typed_and_a_run_that_goes_on_keeps_it(
-    bonifiq: Any, books: Books, tmp_path: Path
-) -> None:
+def test_a_run_that_goes_on_keeps_its_factor(bonifiq: Any, books: Books, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("customer_id,order_value,Order\nC1,15.50,r1\nC2,20,r2\nC3,5,\n")
+    books.is_closed = True
+    options = ("--set", "reason=orders", "--map", "reference_id=Order", "--key-from", "reference_id", "--factor", "0.5")
+    assert bonifiq("points", "import", "orders.csv", *options).status == 4
+    (run,) = json.loads(bonifiq.ok("imports", "list", "-o", "json"))
+    assert (run["state"], books.changes) == ("unfinished", {})
+    books.is_closed = False
+    ended = bonifiq("imports", "resume", run["run"], "-o", "json")
+    report = json.loads(ended.out)
+    assert (ended.status, report["applied"], report["refused"], books.balances) == (3, 2, 1, {"C1": 7, "C2": 10})
+
+
+def test_order_values_take_the_factor_that_was_typed(bonifiq: Any, books: Books, tmp_path: Path) -> None:
     """References tell the rows apart and are not sent."""
     (tmp_path / "orders.csv").write_text("customer_id,order_value,reference_id\nC1,15.50,r1\nC2,20,r2\nC3,1,r3\n")
     options = ("--set", "reason=orders", "--key-from", "reference_id", "--factor", "0.5")

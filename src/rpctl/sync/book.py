@@ -115,7 +115,7 @@ class OfflineBook:
                     tables.runs.save(run, report, None)
                 recording.end(tables)
         except _RollBack:
-            recording.forget()  # what is left to tell is who was refused
+            pass  # what is left to tell is who was refused
         return outcomes
 
     @contextmanager

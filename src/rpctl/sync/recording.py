@@ -54,7 +54,3 @@ class Recording:
     def end(self, tables: OfflineTables) -> None:
         """The transaction is about to be committed: until anybody writes, what is known of customers holds."""
         self._version = tables.outbox.version()
-
-    def forget(self) -> None:
-        """After a transaction that was taken back."""
-        self._customers.clear()

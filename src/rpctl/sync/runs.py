@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from heapq import merge
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rpctl.backends.ledger.backend import LedgerBackend
-    from rpctl.backends.port import EarlierRun, FileContent, KeptRun, SoFar
+    from rpctl.backends.port import EarlierRun, FileContent, ImportRuns, KeptRun, SoFar
     from rpctl.domain.redeem_options import Document
     from rpctl.domain.values import Instant
 
@@ -70,3 +71,36 @@ class OfflineRuns:
         """See `ImportRuns`; also the text of what is not to be sent any more."""
         with self._ledger.offline(self._target, write=True) as tables:
             tables.runs.forget_request(run)
+
+
+class RunsBeside:
+    """Import runs into books that others record runs into too, offline or online: the port's `ImportRuns`, in which an
+    import is recorded as one of its own and sees both.
+
+    Of the others' runs none is gone on with here; what they applied is known by its keys, or by its rows.
+    """
+
+    def __init__(self, own: ImportRuns, others: ImportRuns) -> None:
+        self._others = others
+        self._own = own
+        self.claim = own.claim
+        self.start_run = own.start_run
+        self.go_on = own.go_on
+        self.save_run = own.save_run
+        self.kept_run = own.kept_run
+        self.runs = own.runs
+        self.run = own.run
+        self.forget_request = own.forget_request
+
+    def earlier_runs(self) -> Iterator[EarlierRun]:
+        """See `ImportRuns`."""
+        others = (self._ended(run) for run in self._others.earlier_runs())
+        yield from merge(self._own.earlier_runs(), others, key=lambda run: run.started_at, reverse=True)
+
+    def has_entries(self, run: str) -> bool:
+        """See `ImportRuns`."""
+        return self._own.has_entries(run) or self._others.has_entries(run)
+
+    def _ended(self, run: EarlierRun) -> EarlierRun:
+        applied = run.applied or int(not run.finished and self._others.has_entries(run.run))
+        return run._replace(finished=True, applied=applied)

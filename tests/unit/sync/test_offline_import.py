@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from counter import NOON, Counter, has
 
+from rpctl.backends.port import ImportRuns
 from rpctl.delivery.journal import Delivery
 from rpctl.delivery.journal import State as Sent
-from rpctl.errors import RunNotFound
+from rpctl.delivery.runs import JournalRuns
+from rpctl.errors import AlreadyImported, RunNotFound
 from rpctl.importing import passing
 from rpctl.importing.options import ImportOptions, Listener
 from rpctl.importing.report import Report
 from rpctl.importing.run import import_file, resume_run
 from rpctl.sync.outbox import State
+from rpctl.sync.runs import RunsBeside
 
 ROWS = 95
 
@@ -31,10 +34,17 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def run(till: Counter, path: Path, on_progress: Callable[..., None] | None = None, **options: Any) -> Report:
+def run(
+    till: Counter,
+    path: Path,
+    on_progress: Callable[..., None] | None = None,
+    runs: ImportRuns | None = None,
+    **options: Any,
+) -> Report:
     listener = Listener(on_progress=on_progress) if on_progress else Listener()
     return import_file(
-        path, path.name, ImportOptions(**options), till.book, till.runs, lambda: till.now, lambda: next(till.run_ids),
+        path, path.name, ImportOptions(**options), till.book, runs or till.runs, lambda: till.now,
+        lambda: next(till.run_ids),
         listener,
     )  # fmt: skip
 
@@ -146,3 +156,59 @@ def test_what_is_pruned_keeps_what_has_to_be_sent(till: Counter, file: Path) -> 
     assert waits is not None
     assert (done.state, done.sending.reference_id, waits.sending.reference_id) == (State.DONE, None, "o-1")
     assert till.runs.kept_run("run-1").request is None
+
+
+def test_what_was_given_up_is_not_among_what_a_run_recorded(till: Counter, file: Path) -> None:
+    with pytest.raises(Killed):
+        run(till, file, killed_after(20))
+    till.mark(State.CONFLICT, till.rows()[0].key)
+    till.outbox.drop(None)
+    assert till.runs.go_on("run-1", {}).entries == 19
+    assert counts(run(till, file)) == (ROWS, 0, 0)
+    assert len(till.rows()) == ROWS
+
+
+# -- online before, or after -------------------------------------------------------------------------------
+
+
+def imported_online(till: Counter, file: Path) -> JournalRuns:
+    """The same file was imported over the service, every row of it."""
+    elsewhere = Counter(file.parent / "elsewhere")
+    run(elsewhere, file)
+    kept, rows = elsewhere.runs.kept_run("run-1"), elsewhere.rows()
+    elsewhere.close()
+    online = JournalRuns(till.journal)
+    online.start_run("online", NOON, kept.file, kept.content, kept.report, {})
+    online.save_run("online", kept.report, NOON)
+    sent = [Delivery(row.key, row.fingerprint, Sent.APPLIED, NOON, row.sending, run="online") for row in rows]
+    till.journal.write_all(sent)
+    return online
+
+
+def test_a_file_that_was_imported_online_counts_offline_only_when_it_is_meant_anew(till: Counter, file: Path) -> None:
+    runs = RunsBeside(till.runs, imported_online(till, file))
+    assert counts(run(till, file, runs=runs)) == (0, ROWS, 0)
+    assert counts(run(till, file, runs=runs, again=True)) == (ROWS, 0, 0)
+    assert [kept["run"] for kept in runs.runs()] == ["run-2", "run-1"]
+
+
+@pytest.mark.parametrize("is_offline", [True, False], ids=["online before", "offline before"])
+def test_a_longer_export_of_the_same_rows_is_refused_wherever_they_are_in(
+    till: Counter, file: Path, is_offline: bool
+) -> None:
+    if is_offline:
+        runs = RunsBeside(till.runs, imported_online(till, file))
+    else:
+        run(till, file)
+        runs = RunsBeside(JournalRuns(till.journal), till.runs)
+    longer = file.with_name("longer.csv")
+    longer.write_text(file.read_text(encoding="utf-8") + "C1,5,o-new\n", encoding="utf-8")
+    with pytest.raises(AlreadyImported, match=r"points\.csv"):
+        run(till, longer, runs=runs)
+
+
+def test_a_run_that_stopped_elsewhere_is_not_gone_on_with_here(till: Counter, file: Path) -> None:
+    with pytest.raises(Killed):
+        run(till, file, killed_after(40))
+    earlier = next(RunsBeside(JournalRuns(till.journal), till.runs).earlier_runs())
+    assert (earlier.run, earlier.finished, earlier.applied) == ("run-1", True, 40)

@@ -292,6 +292,7 @@ def test_a_redemption_of_too_many_points_is_told_with_both_numbers(bonifiq: Any,
     error = json.loads(ended.err.splitlines()[-1])["error"]
     assert (ended.status, error["code"]) == (6, "insufficient_points")
     assert error["details"] == {"customerId": "C1", "requested": 21, "available": 20}
+    assert error["hint"] == "Nothing was taken; `rpctl points history CUSTOMER` shows what the service tells."
 
 
 STATUSES: Final[dict[int, tuple[type[RpctlError], str]]] = {

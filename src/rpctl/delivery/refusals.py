@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rpctl.errors import CustomerNotFound, InsufficientPoints, ProgramDisabled, RequestRefused, RpctlError
 
 if TYPE_CHECKING:
     from rpctl.backends.port import Sending, Service
+
+_WITHOUT_LOTS: Final = "Nothing was taken; `rpctl points history CUSTOMER` shows what the service tells."
 
 
 def reason_of(service: Service, error: RpctlError, sending: Sending) -> RpctlError:
@@ -33,10 +35,14 @@ def program_disabled(site_code: str) -> ProgramDisabled:
     return ProgramDisabled(f"The reward program of site {site_code} is disabled.")
 
 
-def insufficient(customer_id: str, available: int, requested: int) -> InsufficientPoints:
-    """The refusal of a redemption, with both numbers."""
+def insufficient(
+    customer_id: str, available: int, requested: int, capabilities: frozenset[str] | None = None
+) -> InsufficientPoints:
+    """The refusal of a redemption, with both numbers; ``capabilities``: of a service (see `Backend`)."""
+    is_explained = capabilities is None or "reversals" in capabilities
     return InsufficientPoints(
         f"Customer {customer_id} has {available} points, fewer than the {requested} to redeem.",
+        None if is_explained else _WITHOUT_LOTS,
         customerId=customer_id,
         requested=requested,
         available=available,
@@ -48,4 +54,6 @@ def _why_not_redeemed(service: Service, sending: Sending) -> RpctlError | None:
         available = service.summary(sending.customer_id).active_points
     except CustomerNotFound as error:
         return error
-    return None if available >= sending.points else insufficient(sending.customer_id, available, sending.points)
+    if available >= sending.points:
+        return None
+    return insufficient(sending.customer_id, available, sending.points, service.capabilities)

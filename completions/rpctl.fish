@@ -146,7 +146,7 @@ complete -c rpctl -n '__rpctl_at \'\'' -a api -d 'Send a request as it is, with 
 complete -c rpctl -n '__rpctl_at \'\'' -a help -d 'Explain a topic, or show the help of a command'
 complete -c rpctl -n '__rpctl_at \'\'' -a commands -d 'List all commands; as JSON with their arguments and options'
 complete -c rpctl -n '__rpctl_at \'\'' -a completion -d 'Print the completion script for bash, zsh or fish'
-complete -c rpctl -n '__rpctl_at \'\'' -a sandbox -d 'Serve the documented API on loopback, to try things out'
+complete -c rpctl -n '__rpctl_at \'\'' -a sandbox -d 'Serve the documented APIs on loopback, to try things out'
 
 complete -c rpctl -n '__rpctl_at \'points\'' -a add -d 'Add points to a customer'
 complete -c rpctl -n '__rpctl_at \'points\'' -a redeem -d 'Redeem a customer\'s points, or exchange them for a coupon'
@@ -422,7 +422,7 @@ complete -c rpctl -n '__rpctl_at \'help\'' -a api -d 'Send a request as it is, w
 complete -c rpctl -n '__rpctl_at \'help\'' -a help -d 'Explain a topic, or show the help of a command'
 complete -c rpctl -n '__rpctl_at \'help\'' -a commands -d 'List all commands; as JSON with their arguments and options'
 complete -c rpctl -n '__rpctl_at \'help\'' -a completion -d 'Print the completion script for bash, zsh or fish'
-complete -c rpctl -n '__rpctl_at \'help\'' -a sandbox -d 'Serve the documented API on loopback, to try things out'
+complete -c rpctl -n '__rpctl_at \'help\'' -a sandbox -d 'Serve the documented APIs on loopback, to try things out'
 
 
 

@@ -49,7 +49,7 @@ ALONE: Final[Mapping[str, tuple[str, str]]] = {
     "help": ("help", "Explain a topic, or show the help of a command."),
     "commands": ("commands", "List all commands; as JSON with their arguments and options."),
     "completion": ("completion", "Print the completion script for bash, zsh or fish."),
-    "sandbox": ("sandbox", "Serve the documented API on loopback, to try things out."),
+    "sandbox": ("sandbox", "Serve the documented APIs on loopback, to try things out."),
 }
 """The commands that are no noun and have no verbs, in the same way."""
 

@@ -76,7 +76,7 @@ def sandbox_(
     ] = False,
     token_lifetime: Annotated[str, typer.Option(metavar="SECONDS", help="How long tokens are good for.")] = "14399",  # noqa: S107 - no password
 ) -> None:
-    """Serve the documented API on loopback, to try things out.
+    """Serve the documented APIs on loopback, to try things out.
 
     $ source <(rpctl sandbox)
     $ source <(rpctl sandbox --ledger trial.db --fail-rate 0.2 --lose-answer-rate 0.1 --seed 7)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from rpctl.errors import InvalidFile, UnsupportedOperation
@@ -20,7 +20,7 @@ _NEEDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """A field, the capability without which it would be lost, and what the service does in its place."""
 
-_OUT: Final = "Leave it out"
+_OUT: Final = "--ignore-extra leaves such a column out"
 _HINTS: Final[Mapping[str, str]] = {
     "reason": f"{_OUT}, or read it as the description, which the customer sees: --map description=COLUMN.",
     "reference_id": f"{_OUT}, read it as the description or the reason (--map reason=COLUMN), or tell the rows apart "
@@ -28,13 +28,16 @@ _HINTS: Final[Mapping[str, str]] = {
 }
 
 
-def key_fields(columns: Columns, options: ImportOptions, capabilities: frozenset[str]) -> frozenset[str]:
-    """The fields that the backend would lose and that are there for the rows' keys alone.
+def lost_fields(
+    columns: Columns, options: ImportOptions, capabilities: frozenset[str], tell: Callable[[str], None]
+) -> frozenset[str]:
+    """The fields that the backend would lose and that are not read: they are there for the rows' keys alone, or extra
+    columns are to be left out, of which ``tell`` is told.
 
     Raises `InvalidFile` for any other that it would lose, for order values about which nobody says what they earn, and
     without a reason where one is needed; `UnsupportedOperation` for a factor where a program says so.
     """
-    for_keys = set()
+    unread = set()
     given = columns.positions.keys() | columns.constants.keys()
     key_positions = {at for _, at in columns.key_from}
     for field in sorted(given & _NEEDS.keys()):
@@ -42,14 +45,17 @@ def key_fields(columns: Columns, options: ImportOptions, capabilities: frozenset
         if capability in capabilities:
             continue
         at = columns.positions.get(field)
-        if at is not None and at in key_positions:
-            for_keys.add(field)
+        if at is not None and (at in key_positions or options.ignore_extra):
+            unread.add(field)
+            if at not in key_positions:
+                tell(f"The service {does}: the column {columns.header[at].strip()} is left out.")
             continue
         which = f"--set {field}=..." if at is None else f"the column {columns.header[at].strip()}"
-        raise InvalidFile(f"The service {does}, so {which} would be lost.", _HINTS.get(field, f"{_OUT}."))
+        hint = "Leave it out." if at is None else _HINTS.get(field, f"{_OUT}.")
+        raise InvalidFile(f"The service {does}, so {which} would be lost.", hint)
     _check_reason(given, capabilities)
     _check_factor("order_value" in given, options, capabilities)
-    return frozenset(for_keys)
+    return frozenset(unread)
 
 
 def _check_reason(given: set[str], capabilities: frozenset[str]) -> None:

@@ -64,15 +64,15 @@ _FEW: Final = 8
 class Grammar:
     """How cells are to be read: ``zone`` of dates without an offset, ``site_code`` where a row names none,
     ``decimal_comma``: ``29,33`` is a number and ``29.33`` none, ``date_format``: strptime's, None = ISO 8601;
-    ``factor``: points for one unit of an order value, None: the program says so; ``for_keys``: fields whose cells
-    count for the rows' keys and are no part of the changes."""
+    ``factor``: points for one unit of an order value, None: the program says so; ``unread``: fields whose cells are
+    no part of the changes, though they may count for the rows' keys."""
 
     zone: tzinfo
     site_code: str = "main"
     decimal_comma: bool = False
     date_format: str | None = None
     factor: Decimal | None = None
-    for_keys: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
 
 
 class Planner:
@@ -98,7 +98,7 @@ class Planner:
         at = dict.fromkeys(FIELDS, self._width + len(columns.constants))
         at |= columns.positions
         at |= {field: self._width + n for n, field in enumerate(columns.constants)}
-        at |= dict.fromkeys(grammar.for_keys, self._width + len(columns.constants))
+        at |= dict.fromkeys(grammar.unread, self._width + len(columns.constants))
         self._customer, self._points, self._order_value, self._operation = (at[field] for field in FIELDS[:4])
         self._reference, self._description, self._reason = (at[field] for field in FIELDS[4:7])
         self._valid_until, self._created_at, self._site, self._key = (at[field] for field in FIELDS[7:])

@@ -28,7 +28,7 @@ from rpctl.errors import (
 from rpctl.importing.carried import options_column, with_carried
 from rpctl.importing.columns import Columns, check_fields, understand
 from rpctl.importing.content import Content
-from rpctl.importing.fitting import key_fields
+from rpctl.importing.fitting import lost_fields
 from rpctl.importing.journal import OwnRows, choose_run, claimed
 from rpctl.importing.opening import open_source
 from rpctl.importing.options import ImportOptions, Listener
@@ -196,9 +196,9 @@ class _Job:
     copy: Path | None = None
 
     def carried_by(self, backend: Applies) -> _Job:
-        """The same for what the backend keeps of a change: nothing of a row would be lost. Raises as `key_fields`."""
-        for_keys = key_fields(self.columns, self.options, backend.capabilities)
-        return replace(self, grammar=replace(self.grammar, for_keys=for_keys)) if for_keys else self
+        """The same for what the backend keeps of a change: nothing of a row would be lost. Raises as `lost_fields`."""
+        unread = lost_fields(self.columns, self.options, backend.capabilities, self.listener.on_note)
+        return replace(self, grammar=replace(self.grammar, unread=unread)) if unread else self
 
     @property
     def keys(self) -> str:

@@ -28,7 +28,8 @@ The map, a line a room; a newcomer should guess the file from the command line:
     manual/      the texts of help topics and man pages, partly from tables: topics, prose, blocks, endings, plain
     render/      views (pure), table, delimited, json
     cli/         app (root and error boundary), services, options, tree and offers (the commands as values), applying,
-                 checkup (what the doctor looks at), logging_in, and a file per noun
+                 checkup (what the doctor looks at), logging_in, worlds (what a service lacks), syncing, remembering,
+                 and a file per noun
     sandbox/     the documented API over a ledger on loopback, with faults on demand: application, serving, router,
                  faults, tokens, dataset, sidecar, loading, assembly; emporix/ has what is said on the wire
     docgen/      man pages and completions from the command tree and the manual; not part of a command's way

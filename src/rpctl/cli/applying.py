@@ -34,7 +34,7 @@ def apply(session: Session, change: Change, *, key_given: bool) -> View:
     if isinstance(outcome, Withheld):  # of many changes only
         raise RpctlError(f"The change with key {change.key} was not sent.")
     if isinstance(outcome, AlreadyApplied):
-        session.terminal.note(f"key {change.key} is in already; nothing changed")
+        session.terminal.note(_already(session, change.key))
     else:
         _note(session, change, outcome, key_given=key_given)
         if session.settings.records_offline:
@@ -50,6 +50,14 @@ def _outcome(session: Session, change: Change, *, key_given: bool) -> Outcome:
     if session.settings.is_online:
         return session.deliverer.apply(change, key_given=key_given)
     return session.book.apply([change])[0]
+
+
+def _already(session: Session, key: str) -> str:
+    if session.settings.records_offline:
+        from rpctl.cli.remembering import state_of
+
+        return f"key {key} {state_of(session, key)}; nothing changed"
+    return f"key {key} is in already; nothing changed"
 
 
 def _note(session: Session, change: Change, outcome: Applied, *, key_given: bool) -> None:

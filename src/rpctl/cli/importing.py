@@ -105,7 +105,7 @@ def run_import(session: Session, file: str, wanted: Wanted) -> View:
         "standard input" if file == STDIN else name_as_text(file),
         options,
         session.applying(options),
-        session.runs,
+        session.importing_runs,
         session.clock,
         lambda: session.random_bytes(6).hex(),
         listener_of(session, again=wanted.again),
@@ -118,7 +118,8 @@ def resume_import(session: Session, run: str, changed: Mapping[str, Any]) -> Vie
     session.check_writable(REPORT_FIELDS)
     if {"concurrency", "rate"} & changed.keys():
         check_has_speed(session)
-    report = resume_run(run, changed, session.applying, session.runs, session.clock, listener_of(session, again=True))
+    runs, listener = session.importing_runs, listener_of(session, again=True)
+    report = resume_run(run, changed, session.applying, runs, session.clock, listener)
     if report is None:
         session.terminal.note("this run has finished; nothing is left")
         return record(session.runs.kept_run(run).report)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rpctl.backends import Connection, Online
     from rpctl.backends.http import Http
     from rpctl.backends.ledger.backend import LedgerBackend, Setting
-    from rpctl.backends.port import Applies, Backend, UndoableRuns, Writes
+    from rpctl.backends.port import Applies, Backend, ImportRuns, UndoableRuns, Writes
     from rpctl.config.settings import Settings
     from rpctl.delivery.bulk import Bulk
     from rpctl.delivery.deliver import Deliverer
@@ -190,6 +190,21 @@ class Session:
         return JournalRuns(self.journal(self.target))
 
     @property
+    def importing_runs(self) -> ImportRuns:
+        """The same for an import: what was recorded the other way, offline or online, is known to it too, so that no
+        row of a file that grew counts twice."""
+        runs = self.runs
+        settings = self.settings
+        if not (settings.records_offline or (settings.is_online and settings.ledger.exists())):
+            return runs
+        from rpctl.delivery.runs import JournalRuns
+        from rpctl.sync.runs import OfflineRuns, RunsBeside
+
+        if settings.records_offline:
+            return RunsBeside(runs, JournalRuns(self.journal(self.target)))
+        return RunsBeside(runs, OfflineRuns(self.own_ledger, self.target))
+
+    @property
     def capabilities(self) -> frozenset[str]:
         """What can be done in the world that the command works in; nothing is opened."""
         from rpctl.backends import capabilities_of
@@ -241,7 +256,15 @@ class Session:
             return self.ledger
         from rpctl.delivery.settle import Settling
 
-        return Settling(self._service, self.surroundings, lambda: self.random_bytes(12).hex(), self.deliverer)
+        points = self.deliverer
+        if self.settings.ledger.exists():
+            from rpctl.cli.remembering import Remembering
+
+            return Settling(self._service, self.surroundings, self._new_id, Remembering(self, points))
+        return Settling(self._service, self.surroundings, self._new_id, points)
+
+    def _new_id(self) -> str:
+        return self.random_bytes(12).hex()
 
     def writing_ledger(self, fields: Sequence[str] | None = None) -> LedgerBackend:
         """The local ledger, for a command that changes something only a ledger has; as `writing` and `ledger`."""

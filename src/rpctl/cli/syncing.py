@@ -25,7 +25,7 @@ _PAGE: Final = 500
 _CHANGE_COLUMNS: Final = (
     Column("recordedAt", title="recorded (UTC)", brief=brief_moment),
     Column("customerId", title="customer"),
-    Column("type"),
+    Column("type", vital=True),
     Column("points", number=True),
     Column("state", vital=True),
     Column("key", vital=True),
@@ -246,7 +246,7 @@ class Syncing:
             "customers": pulled.customers,
             "removed": pulled.removed,
             "options": pulled.options,
-            "pulledAt": format_instant(began),
+            "pulledAt": _moment(began if customers else self._mirror.state().pulled_at),
             "durationS": (session.clock() - began) / 1000,
         }
         return View((document,), [Column(name, number=name != "pulledAt") for name in _PULLED_FIELDS], many=False)
@@ -265,17 +265,19 @@ class Syncing:
 
 
 def _lead(document: dict[str, Any]) -> str:
-    mirror = document["mirror"]
-    lines = [
-        f"{document['waiting']:,} changes of {document['customers']:,} customers are not sent"
-        + (f", since {document['since']}" if document["since"] else "")
-        + (f"; {document['conflicts']:,} of them conflicts" if document["conflicts"] else "")
-    ]
+    mirror, conflicts = document["mirror"], document["conflicts"]
+    told = "Nothing waits to be sent"
+    if unsent := document["waiting"] + conflicts:
+        whose = f"{_counted(unsent, 'change')} of {_counted(document['customers'], 'customer')}"
+        told = f"Not sent: {whose}, since {document['since']}"
+        told += f", {_counted(conflicts, 'conflict')} among them" if conflicts else ""
     if mirror["pulledAt"]:
-        lines.append(f"The last pull was at {mirror['pulledAt']}: {mirror['customers']:,} customers")
-    else:
-        lines.append("There was no pull yet: `rpctl sync pull` fetches the customers")
-    return "\n".join(lines)
+        return f"{told}. Last pull: {mirror['pulledAt']}, {_counted(mirror['customers'], 'customer')}"
+    return f"{told}. No pull yet: `rpctl sync pull` fetches the customers"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _moment(at: int | None) -> str | None:
@@ -291,8 +293,11 @@ def say_how_old(session: Session) -> None:
     else:
         truth = f"what the service had on {format_instant(state.pulled_at)[:16].replace('T', ' ')} UTC"
         truth += f" ({_age((session.clock() - state.pulled_at) // 1000)} ago)"
-    waits = "1 change waits" if counts.waiting == 1 else f"{counts.waiting:,} changes wait"
-    session.terminal.note(f"offline: {truth}; {waits if counts.waiting else 'nothing waits'} to be sent")
+    waits = f"{_counted(counts.waiting, 'change')} {'waits' if counts.waiting == 1 else 'wait'}"
+    told = f"offline: {truth}; {waits if counts.waiting else 'nothing waits'} to be sent"
+    if counts.conflicts:
+        told += f"; without {_counted(counts.conflicts, 'conflict')} (`rpctl sync status`)"
+    session.terminal.note(told)
 
 
 def _age(seconds: int) -> str:

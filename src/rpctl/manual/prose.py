@@ -12,10 +12,12 @@ from rpctl.manual.blocks import Block, Heading, Lines, Paragraph, Term
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "RPCTL_PROFILE": "The profile to work with, as --profile.",
     "RPCTL_LEDGER": "The ledger file, as --ledger.",
-    "RPCTL_BACKEND": "Where points live, in place of what the profile says: `ledger` or `emporix`.",
-    "RPCTL_URL": "Where the service is; by default `https://api.emporix.io`. `http://` is for this machine only.",
-    "RPCTL_TENANT": "The tenant of the service.",
-    "RPCTL_CLIENT_ID": "The client id of the API key.",
+    "RPCTL_BACKEND": "Where points live, in place of what the profile says: `ledger`, `emporix` or `bonifiq`.",
+    "RPCTL_URL": "Where the service is; by default `https://api.emporix.io`, for bonifiq `https://api.bonifiq.com.br`. "
+    "`http://` is for this machine only.",
+    "RPCTL_TENANT": "The tenant of the service. BonifiQ has none: there it names the shop whose keys these are, and "
+    "without it the API token does.",
+    "RPCTL_CLIENT_ID": "The client id of the API key; for bonifiq the API token, whose API key is the secret.",
     "RPCTL_CLIENT_SECRET_FILE": "A file that holds the client secret and that not everybody may read.",
     "CREDENTIALS_DIRECTORY": "Set by systemd: its file `rpctl-client-secret` holds the client secret.",
     "RPCTL_CLIENT_SECRET": "The client secret itself.",
@@ -326,6 +328,14 @@ KEYS: Final[tuple[Block, ...]] = (
     Paragraph(
         "A key that was given with --key counts once on several machines, because the service is asked for its mark "
         "before the first sending. A key that was made afresh is good for this machine's journal."
+    ),
+    Heading("Over BonifiQ"),
+    Paragraph(
+        "BonifiQ keeps the key of a change, the `ChangeKey`: sent a second time it is refused and changes nothing. So a "
+        "change whose answer was lost is sent again, and where its key is used by then, it is in. Which code that "
+        "refusal has is not documented: rpctl learns it by sending the first change that went well to a tenant a second "
+        "time, and remembers it. A key that was used from elsewhere is refused (`key_reused`). Where the code turns out "
+        "to stand for other refusals too, a change whose answer was lost ends with exit status 8."
     ),
     Heading("The rows of a file"),
     Paragraph("The keys of an import come from one of these:"),

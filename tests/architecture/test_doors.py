@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -24,13 +25,22 @@ def name_of(module: Path) -> str:
     return str(module.relative_to(SOURCE))
 
 
-def imported(module: Path) -> Iterator[str]:
+@cache
+def nodes(module: Path) -> tuple[ast.AST, ...]:
+    """A module's syntax, read once for all who look at it."""
+    return tuple(ast.walk(ast.parse(module.read_text(encoding="utf-8"))))
+
+
+@cache
+def imported(module: Path) -> frozenset[str]:
     """Everything a module imports, wherever in it."""
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    names: set[str] = set()
+    for node in nodes(module):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            yield f"{'.' * node.level}{node.module or ''}"
+            names.add(f"{'.' * node.level}{node.module or ''}")
+    return frozenset(names)
 
 
 def who_imports(library: str) -> set[str]:
@@ -124,7 +134,7 @@ def test_the_domain_is_pure() -> None:
 
 def writes(module: Path) -> Iterator[int]:
     """The lines in which a module writes to a stream of the process by itself."""
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    for node in nodes(module):
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func)
@@ -145,8 +155,10 @@ def test_nothing_is_read_from_the_environment_but_where_a_process_begins() -> No
     readers = {
         name_of(module)
         for module in MODULES
-        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv")
+        for node in nodes(module)
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("environ", "getenv")
+        and ast.unparse(node) in ("os.environ", "os.getenv")
     }
 
     assert readers == {"cli/app.py", "terminal.py"}

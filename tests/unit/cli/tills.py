@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +70,10 @@ class Till:
     def ledger(self) -> Path:
         return self.home / ".local/share/rpctl/ledger.db"
 
-    def kept(self) -> dict[Path, bytes]:
-        """Every file of the machine but its tokens and the indexes of SQLite's logs."""
-        files = (path for path in self.home.rglob("*") if path.is_file() and not path.name.endswith("-shm"))
-        return {path: path.read_bytes() for path in files if ".cache" not in path.parts}
+    def kept(self) -> dict[str, str]:
+        """Every file of the machine but its tokens, by what is in it: SQLite may tidy a file up without a change."""
+        files = (path for path in self.home.rglob("*") if path.is_file() and ".cache" not in path.parts)
+        return {path.name: _content(path) for path in files if not path.name.endswith(("-wal", "-shm"))}
 
     def asked(self, since: int = 0) -> list[str]:
         """The methods of the requests to the points API since there were so many."""
@@ -90,3 +92,10 @@ class Till:
     def entries(self, customer: str) -> int:
         """How many entries the service has of the customer."""
         return sum(map(len, self.shop.summary(customer)["summary"].values()))
+
+
+def _content(path: Path) -> str:
+    if path.suffix != ".db":
+        return path.read_text()
+    with closing(sqlite3.connect(path)) as database:
+        return "\n".join(database.iterdump())

@@ -1,9 +1,11 @@
 """A machine of one's own for a test: an empty home, a working folder, a clean environment, and the installed
-``rpctl`` run in it as a process. Nothing of rpctl is imported here."""
+``rpctl`` run in it as a process: all that a test is about. What it begins with and what it looks at in the end may be
+run in the test's own process, which takes a tenth of the time."""
 
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -17,10 +19,14 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import chdir, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from rpctl.cli.app import run
+from rpctl.cli.services import Session
+from rpctl.terminal import Terminal
 
 RPCTL: Final = Path(sys.executable).with_name("rpctl")
 PATIENCE_S: Final = 90.0
@@ -121,6 +127,15 @@ class Machine:
         process = self.start([*prefix, RPCTL, *words], stdin=subprocess.PIPE, environ=environ, **more)
         return finish(process, stdin.encode() if isinstance(stdin, str) else stdin)
 
+    def here(self, *words: str | Path) -> Done:
+        """The same in this process, on a ledger. Not while the test itself holds a lock on that ledger: the locks of
+        a process end with the first descriptor of the file that it closes."""
+        stdin, out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n", write_through=True) for _ in range(3))
+        with chdir(self.work):
+            session = Session(Terminal(stdin, out, err, self.environ), self.environ)
+            status = run([os.fspath(word) for word in words], session)
+        return Done(status, *(stream.detach().getvalue() for stream in (out, err)))
+
     def shell(self, script: str, *, environ: Mapping[str, str] | None = None) -> Done:
         """A bash script that finds ``rpctl`` on its path."""
         return finish(self.start(["bash", "-c", script], environ=environ))
@@ -139,19 +154,19 @@ class Machine:
 
     def export(self, *where: str) -> str:
         """Every entry there is."""
-        return self.run("ledger", "export", "-o", "jsonl", *where).ok().out
+        return self.here("ledger", "export", "-o", "jsonl", *where).ok().out
 
     def balance(self, customer: str, *where: str) -> int:
-        return int(self.run("points", "balance", *where, "--", customer).ok().out)
+        return int(self.here("points", "balance", *where, "--", customer).ok().out)
 
     def balances(self, *where: str) -> dict[str, int]:
         """Everybody's active points."""
-        found = self.run("customer", "list", "-o", "json", *where).ok().document
+        found = self.here("customer", "list", "-o", "json", *where).ok().document
         return {one["customerId"]: one["activePoints"] for one in found}
 
     def verified(self, *where: str) -> int:
         """How many entries there are, once everything was found to hold."""
-        document = self.run("ledger", "verify", "-o", "json", *where).ok().document
+        document = self.here("ledger", "verify", "-o", "json", *where).ok().document
         assert document["problems"] == []
         return int(document["entries"])
 

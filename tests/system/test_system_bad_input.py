@@ -66,7 +66,7 @@ def test_what_is_no_customer_id_is_wrong_usage_and_makes_nothing(machine: Machin
 
 
 def test_an_option_with_a_value_that_is_not_allowed_changes_nothing(machine: Machine) -> None:
-    machine.run("points", "add", "C1", "100").ok()
+    machine.here("points", "add", "C1", "100").ok()
     before = machine.export()
     for option, value in NO_OPTION_VALUES:
         refusal(machine.run("points", "add", "C1", "5", option, value), 2)
@@ -102,7 +102,7 @@ def test_a_command_line_that_is_none_is_wrong_usage_and_makes_nothing(machine: M
 
 
 def test_wrong_usage_leaves_an_existing_ledger_as_it_is_to_the_byte(machine: Machine) -> None:
-    machine.run("points", "add", "C1", "100").ok()
+    machine.here("points", "add", "C1", "100").ok()
     before = machine.ledger.read_bytes()
     for words in (["add", "C1", "0"], ["redeem", "C1", "1.5"], ["add", "1.2E+11", "5"], ["redeem", "C1\x1b", "5"]):
         refusal(machine.run("points", *words), 2)
@@ -112,7 +112,7 @@ def test_wrong_usage_leaves_an_existing_ledger_as_it_is_to_the_byte(machine: Mac
 
 @pytest.mark.parametrize("customer", ["007", "7", "-7", "--help", "--evil", "--", "O'Hara", "a b", "日本", "x" * 255])
 def test_an_id_is_text_and_stays_as_it_was_typed(machine: Machine, customer: str) -> None:
-    machine.run("points", "add", "7777", "1").ok()
+    machine.here("points", "add", "7777", "1").ok()
     made = machine.run("points", "add", "-o", "json", "--", customer, "5").ok().document
     assert made["allPointsAfterCreation"] == 5
     assert {"7777": 1, customer: 5} == machine.balances()
@@ -120,7 +120,7 @@ def test_an_id_is_text_and_stays_as_it_was_typed(machine: Machine, customer: str
 
 
 def test_redeeming_from_an_unknown_customer_is_not_found_and_changes_nothing(machine: Machine) -> None:
-    machine.run("points", "add", "007", "5").ok()
+    machine.here("points", "add", "007", "5").ok()
     before = machine.export()
     assert refusal(machine.run("points", "redeem", "7", "1"), 5) == "There is no customer 7."
     error = machine.run("points", "redeem", "7", "1", "-o", "json").error
@@ -129,8 +129,8 @@ def test_redeeming_from_an_unknown_customer_is_not_found_and_changes_nothing(mac
 
 
 def test_redeeming_more_than_there_is_takes_nothing_and_tells_both_numbers(machine: Machine) -> None:
-    machine.run("points", "add", "C1", "30").ok()
-    machine.run("points", "add", "C1", "12", "--valid-until", "+1d").ok()
+    machine.here("points", "add", "C1", "30").ok()
+    machine.here("points", "add", "C1", "12", "--valid-until", "+1d").ok()
     before = machine.export()
     message = refusal(machine.run("points", "redeem", "C1", "43", "--key", "k"), 6)
     assert "42" in message

@@ -173,7 +173,7 @@ def test_another_file_is_never_overwritten_by_rejects(machine: Machine) -> None:
 def test_a_file_that_changes_between_its_two_readings_ends_the_run_before_a_row_is_applied(
     machine: Machine, change: str
 ) -> None:
-    machine.run("points", "add", "C0", "5").ok()
+    machine.here("points", "add", "C0", "5").ok()
     before = machine.export()
     file = numbered(machine, 20_000)
     with write_lock(machine.ledger):  # the run's own record has to wait, and so has the second reading
@@ -194,7 +194,7 @@ def test_a_file_that_changes_between_its_two_readings_ends_the_run_before_a_row_
 
 @pytest.mark.parametrize("change", ["cut off", "appended to"])
 def test_a_file_that_changes_during_its_second_reading_is_not_reported_as_done(machine: Machine, change: str) -> None:
-    machine.run("points", "add", "C0", "5").ok()
+    machine.here("points", "add", "C0", "5").ok()
     rows = 90_000  # of which only some are in when the first can be seen
     file = numbered(machine, rows)
     original = file.read_bytes()

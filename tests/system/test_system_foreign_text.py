@@ -32,7 +32,7 @@ def harmed(machine: Machine) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_what_could_harm_a_terminal_never_reaches_it(machine: Machine, form: str) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     harmed(machine)
     for words in (["points", "summary"], ["customer", "list"], ["ledger", "export"], ["ledger", "verify"]):
         done = machine.on_terminal(*words, "-o", form, columns=400, environ={"NO_COLOR": "1"})
@@ -43,7 +43,7 @@ def test_what_could_harm_a_terminal_never_reaches_it(machine: Machine, form: str
 
 @pytest.mark.parametrize("form", ["json", "jsonl"])
 def test_programs_get_the_very_text_as_json(machine: Machine, form: str) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     harmed(machine)
     done = machine.run("points", "summary", "-o", form).ok()
     document = json.loads(done.out) if form == "jsonl" else done.document[0]
@@ -53,7 +53,7 @@ def test_programs_get_the_very_text_as_json(machine: Machine, form: str) -> None
 
 
 def test_the_bidi_override_of_a_description_is_shown_as_an_escape(machine: Machine) -> None:
-    machine.run("points", "add", "C1", "5", "--description", f"pay {BIDI}001").ok()
+    machine.here("points", "add", "C1", "5", "--description", f"pay {BIDI}001").ok()
     for form in FORMATS:
         done = machine.on_terminal("points", "history", "C1", "-o", form, columns=200)
         assert (BIDI in done.out, "\\u202e" in done.out) == (False, True)
@@ -70,7 +70,7 @@ def test_errors_and_notes_are_cleaned_too(machine: Machine) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_markup_is_text(machine: Machine, form: str) -> None:
-    machine.run("points", "add", "C1[bold]", "5", "--description", MARKUP, "--reference", "[red]9").ok()
+    machine.here("points", "add", "C1[bold]", "5", "--description", MARKUP, "--reference", "[red]9").ok()
     shown = machine.on_terminal("points", "history", "C1[bold]", "-o", form, columns=250, environ={"NO_COLOR": "1"}).out
     assert MARKUP in shown
     assert "[red]9" in shown
@@ -95,16 +95,16 @@ def test_formulas_are_neutralised_in_csv_and_left_alone_elsewhere(machine: Machi
 
 
 def test_a_customer_id_that_is_a_formula_is_neutralised_in_csv(machine: Machine) -> None:
-    machine.run("points", "add", "=HYPERLINK(1)", "5").ok()
+    machine.here("points", "add", "=HYPERLINK(1)", "5").ok()
     assert "'=HYPERLINK(1),5" in machine.run("customer", "list", "-o", "csv").ok().out
 
 
 def test_an_id_is_never_code_nor_a_path(machine: Machine) -> None:
-    machine.run("points", "add", "other", "1").ok()
+    machine.here("points", "add", "other", "1").ok()
     for text in (*SQL, *PATHS):
-        machine.run("points", "add", text, "5", "--key", text, "--reference", text, "--reason", text).ok()
+        machine.here("points", "add", text, "5", "--key", text, "--reference", text, "--reason", text).ok()
     for text in SQL:
-        machine.run("points", "redeem", text, "2", "--description", text, "--key", f"{text}2").ok()
+        machine.here("points", "redeem", text, "2", "--description", text, "--key", f"{text}2").ok()
     assert machine.balances() == {"other": 1} | dict.fromkeys(SQL, 3) | dict.fromkeys(PATHS, 5)
     assert machine.balance("%") == 3
     assert list(machine.work.iterdir()) == []
@@ -117,7 +117,7 @@ def test_searching_means_the_very_letters(machine: Machine) -> None:
     machine.run("points", "import", "changes.csv").ok()
 
     def found(text: str) -> set[str]:
-        return {one["customerId"] for one in machine.run("customer", "list", "-o", "json", "--search", text).document}
+        return {one["customerId"] for one in machine.here("customer", "list", "-o", "json", "--search", text).document}
 
     assert found("%") == {"a%b", "A%B"}
     assert found("_") == {"a_b"}

@@ -52,7 +52,8 @@ def test_what_is_no_ledger_of_this_program_is_refused_and_left_to_the_byte(machi
     make(path)
     before = path.read_bytes()
     for words in COMMANDS:
-        assert why in refusal(machine.run(*words, "--ledger", path), 7)
+        assert why in refusal(machine.here(*words, "--ledger", path), 7)
+    assert why in refusal(machine.run(*COMMANDS[0], "--ledger", path), 7)
     assert path.read_bytes() == before
     assert [one.name for one in machine.work.iterdir()] == ["found.db"]
 
@@ -81,7 +82,7 @@ def test_a_link_to_nowhere_is_refused_and_stays(machine: Machine) -> None:
 
 
 def test_a_link_to_a_ledger_is_that_ledger(machine: Machine) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     link = machine.work / "link.db"
     link.symlink_to(machine.ledger)
     machine.run("points", "add", "C1", "6", "--ledger", link).ok()
@@ -100,7 +101,7 @@ def test_a_folder_that_cannot_be_made_is_named(machine: Machine) -> None:
 def test_a_read_only_ledger_is_read_and_says_so_when_written(
     machine: Machine, obeying_permissions: list[str], what: str
 ) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     before = machine.ledger.read_bytes()
     if what != "folder":
         machine.ledger.chmod(0o400)
@@ -124,7 +125,7 @@ def test_a_read_only_ledger_is_read_and_says_so_when_written(
 
 
 def test_an_unreadable_ledger_is_said_to_be_so(machine: Machine, obeying_permissions: list[str]) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     machine.ledger.chmod(0)
     for words in COMMANDS[:2]:
         assert "Permission denied" in refusal(machine.run(*words, prefix=obeying_permissions), 7)
@@ -133,7 +134,7 @@ def test_an_unreadable_ledger_is_said_to_be_so(machine: Machine, obeying_permiss
 def test_a_read_only_folder_in_which_a_killed_writer_left_its_log_is_read(
     machine: Machine, obeying_permissions: list[str]
 ) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     machine.csv("many.csv", (f"C{number},1" for number in range(30_000)))
     process = machine.start(["rpctl", "points", "import", "many.csv"])
     wait_until(lambda: entries(machine.ledger) > 1)
@@ -228,7 +229,7 @@ def test_rejects_that_find_no_room_are_not_left_by_halves(machine: Machine, smal
 
 
 def test_an_answer_that_finds_no_room_is_told_and_the_key_to_find_out_with_it(machine: Machine) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     done = machine.shell("rpctl points add C1 7 -o json >/dev/full")
     assert (done.status, done.error["code"]) == (75, "output_lost")
     key = done.error["hint"].split("--key ")[1].split(":")[0]
@@ -283,7 +284,7 @@ def test_a_ledger_that_was_cut_off_is_found(machine: Machine, sound: Path, keep:
     os.truncate(path, int(path.stat().st_size * keep))
     assert machine.run("ledger", "verify", "--ledger", path).status in (3, 7)
     for words in COMMANDS:
-        done = machine.run(*words, "--ledger", path)
+        done = machine.here(*words, "--ledger", path)
         assert done.status in (0, 3, 5, 7), (words, done.err)
 
 

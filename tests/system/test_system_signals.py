@@ -81,7 +81,7 @@ def test_a_single_change_that_is_killed_at_any_moment_counts_once(machine: Machi
 def test_waiting_for_the_ledger_ends_when_it_is_told_to_and_the_hint_carries_the_key(
     machine: Machine, sent: signal.Signals, status: int
 ) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     with write_lock(machine.ledger):
         process = machine.start(["rpctl", "points", "add", "C1", "7", "-o", "json"])
         wait_until(lambda: has_open(process, machine.ledger))
@@ -97,7 +97,7 @@ def test_waiting_for_the_ledger_ends_when_it_is_told_to_and_the_hint_carries_the
 
 
 def test_ctrl_c_at_a_question_does_nothing(machine: Machine) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
 
     def interrupt(person: Conversation) -> None:
         person.wait_for("to go on:")
@@ -112,7 +112,7 @@ def test_ctrl_c_at_a_question_does_nothing(machine: Machine) -> None:
 
 @pytest.mark.parametrize("answer", ["no\n", "\n", "c1\n", "yes\n", "\x04", "C1 C1\n"])
 def test_any_other_answer_than_the_one_asked_for_does_nothing(machine: Machine, answer: str) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
 
     def reply(person: Conversation) -> None:
         person.wait_for("Type C1 to go on:")
@@ -124,7 +124,7 @@ def test_any_other_answer_than_the_one_asked_for_does_nothing(machine: Machine, 
 
 
 def test_the_answer_asked_for_acts(machine: Machine) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
 
     def reply(person: Conversation) -> None:
         person.wait_for("Type C1 to go on:")

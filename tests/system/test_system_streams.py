@@ -42,7 +42,7 @@ def test_a_reader_that_goes_away_ends_a_command_quietly(crowd: Machine, command:
     "command", ["points summary", "points add C9 1 -o csv", "--help", "points --help", "--version"]
 )
 def test_a_reader_that_is_gone_before_the_first_line_is_no_error(machine: Machine, command: str) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     done = machine.shell(f"{{ sleep 0.05; rpctl {command}; echo $? >status; }} | true; wait")
     assert (done.status, "Error" in done.err) == (0, False)
     assert (machine.work / "status").read_text() == "0\n"
@@ -62,7 +62,7 @@ def test_a_table_of_many_says_how_many_more_there_are(crowd: Machine) -> None:
 
 @pytest.mark.parametrize("environ", [{}, {"COLUMNS": "20"}, {"TERM": "xterm-256color", "COLORTERM": "truecolor"}])
 def test_what_is_piped_has_no_colours_no_boxes_and_is_never_cut(machine: Machine, environ: dict[str, str]) -> None:
-    machine.run("points", "add", "C1", "5", "--description", LONG, "--reference", "order-" + "9" * 200).ok()
+    machine.here("points", "add", "C1", "5", "--description", LONG, "--reference", "order-" + "9" * 200).ok()
     for words in ("points summary C1", "points history C1", "points explain C1", "ledger info"):
         done = machine.run(*words.split(), environ=environ).ok()
         assert (ESCAPE in done.out, BOXES.search(done.out)) == (False, None)
@@ -90,7 +90,7 @@ def test_every_format_tells_the_same(machine: Machine) -> None:
 
 
 def test_a_terminal_gets_a_table_with_colours(machine: Machine) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     done = machine.on_terminal("points", "history", "C1")
     assert (done.status, ESCAPE in done.out, BOXES.search(done.out) is not None) == (0, True, True)
     assert ESCAPE in machine.on_terminal("points", "add", "C1", "0").out
@@ -101,20 +101,20 @@ def test_a_terminal_gets_a_table_with_colours(machine: Machine) -> None:
     [([], {"NO_COLOR": "1"}), ([], {"TERM": "dumb"}), (["--no-color"], {}), (["--no-color"], {"FORCE_COLOR": "1"})],
 )
 def test_who_wants_no_colours_gets_none(machine: Machine, words: list[str], environ: dict[str, str]) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     for command in (["points", "history", "C1"], ["points", "add", "C1", "0"], ["points", "balance", "nobody"]):
         assert ESCAPE not in machine.on_terminal(*command, *words, environ=environ).out
 
 
 def test_colours_can_be_forced_into_a_pipe(machine: Machine) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     assert ESCAPE in machine.run("points", "history", "C1", "-o", "table", environ={"FORCE_COLOR": "1"}).out
 
 
 @pytest.mark.parametrize("columns", [1, 20, 40])
 def test_a_narrow_terminal_never_shows_half_a_number(machine: Machine, columns: int) -> None:
-    machine.run("points", "add", "customer-with-a-long-id", "2147483647", "--description", LONG, "-q").ok()
-    machine.run("points", "redeem", "customer-with-a-long-id", "1234567", "-q").ok()
+    machine.here("points", "add", "customer-with-a-long-id", "2147483647", "--description", LONG, "-q").ok()
+    machine.here("points", "redeem", "customer-with-a-long-id", "1234567", "-q").ok()
     whole = {"2147483647", "2146249080", "1234567"}
     for words in (["points", "history", "customer-with-a-long-id"], ["customer", "list"], ["points", "summary"]):
         done = machine.on_terminal(*words, columns=columns, environ={"NO_COLOR": "1"})
@@ -125,7 +125,7 @@ def test_a_narrow_terminal_never_shows_half_a_number(machine: Machine, columns: 
 
 
 def test_a_table_on_a_narrow_terminal_names_what_found_no_room(machine: Machine) -> None:
-    machine.run("points", "add", "C1", "5", "--description", LONG).ok()
+    machine.here("points", "add", "C1", "5", "--description", LONG).ok()
     done = machine.on_terminal("points", "history", "C1", columns=30)
     assert "no room for" in " ".join(done.out.split())
 
@@ -168,7 +168,7 @@ def test_a_log_on_a_full_disk_changes_no_exit_status(machine: Machine) -> None:
 
 
 def test_no_prompt_without_a_terminal(machine: Machine) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     refusal(machine.run("customer", "delete", "C1", stdin="C1\n"), 6)
     assert machine.run("customer", "delete", "C1", "-o", "json").error["code"] == "consent_missing"
     done = machine.on_terminal("customer", "delete", "C1", "--no-input")
@@ -228,6 +228,6 @@ def test_whatever_the_locale_names_stay_and_json_is_json(machine: Machine, envir
 
 @pytest.mark.parametrize("columns", ["²", "0", "-1", "x", "", "99999"])
 def test_a_strange_width_is_no_reason_to_fail(machine: Machine, columns: str) -> None:
-    machine.run("points", "add", "C1", "5").ok()
+    machine.here("points", "add", "C1", "5").ok()
     done = machine.run("points", "summary", "-o", "table", environ={"COLUMNS": columns}).ok()
     assert "C1" in done.out

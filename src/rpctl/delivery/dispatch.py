@@ -145,10 +145,15 @@ class Dispatch:
             return not self._crew.under_way and not self._limbo
         return self._is_exhausted and not self._open
 
+    @property
+    def _is_full(self) -> bool:
+        """Whether nothing more is taken in before the first row is settled and told of."""
+        return len(self._window) >= _WINDOW
+
     def _told(self) -> Iterator[list[Outcome]]:
         """The outcomes of the first rows, as far as they are settled."""
         now_s = time.monotonic()
-        if now_s - self._told_s < _TELL_EVERY_S and len(self._window) < _WINDOW and self._open:
+        if now_s - self._told_s < _TELL_EVERY_S and not self._is_full and self._open:
             return
         self._told_s = now_s
         outcomes: list[Outcome] = []
@@ -241,7 +246,7 @@ class Dispatch:
                 self._writing.commit()
 
     def _take_in(self, batches: Iterator[list[Parcel]]) -> None:
-        if self._is_exhausted or len(self._window) >= _WINDOW:
+        if self._is_exhausted or self._is_full:
             return
         batch = next(batches, None)
         if batch is None:

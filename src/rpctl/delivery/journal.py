@@ -83,7 +83,9 @@ CREATE TABLE key_answers (
     target TEXT PRIMARY KEY,
     answer TEXT NOT NULL CHECK (answer IN ('refused', 'repeated', 'shared', 'counted')),
     code TEXT NOT NULL,
-    code_name TEXT NOT NULL
+    code_name TEXT NOT NULL,
+    frees INTEGER,
+    is_first INTEGER
 ) STRICT, WITHOUT ROWID;
 """
 _VERSIONS: Final = (_FIRST, _WITH_RUNS, _WITH_KEYS)
@@ -314,19 +316,24 @@ class Journal:
         from rpctl.delivery.keys import Answer, KeyAnswer
 
         with self.reading() as connection:
-            sql = "SELECT answer, code, code_name FROM key_answers WHERE target = ?"
+            sql = "SELECT answer, code, code_name, frees, is_first FROM key_answers WHERE target = ?"
             row = connection.execute(sql, (self.target,)).fetchone()
-        return None if row is None else KeyAnswer(Answer(row[0]), (row[1], row[2]))
+        if row is None:
+            return None
+        frees, is_first = (None if one is None else bool(one) for one in row[3:])
+        return KeyAnswer(Answer(row[0]), (row[1], row[2]), frees, is_first)
 
     def learn_key_answer(self, told: KeyAnswer) -> None:
         """Remembers how it does."""
         with self.reading() as connection:
-            sql = "INSERT OR REPLACE INTO key_answers VALUES (?, ?, ?, ?)"
-            connection.execute(sql, (self.target, told.answer, *told.outcome))
+            sql = "INSERT OR REPLACE INTO key_answers VALUES (?, ?, ?, ?, ?, ?)"
+            connection.execute(sql, (self.target, told.answer, *told.outcome, told.frees, told.is_first))
 
     def an_applied(self) -> Delivery | None:
-        """Some change that is known to be in, whose customer is still there; None: there is none."""
-        sql = f"{_SELECT} AND state = 'applied' AND customer_id <> '' LIMIT 1"
+        """A change that is known to be in, whose customer is still there: the latest addition, or else the latest of
+        all; None: there is none."""
+        order = "json_extract(sending, '$.kind') = 'redeem', sent_at DESC"
+        sql = f"{_SELECT} AND state = 'applied' AND customer_id <> '' ORDER BY {order} LIMIT 1"
         with self.reading() as connection:
             rows = connection.execute(sql, (self.target,)).fetchall()
         return _delivery(rows[0]) if rows else None

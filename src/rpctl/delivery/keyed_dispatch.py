@@ -6,25 +6,24 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, TypeGuard
 
 from rpctl.backends.port import Unsettled
 from rpctl.delivery.dispatch import Dispatch
 from rpctl.delivery.journal import Delivery, State
-from rpctl.delivery.keyed import UNKNOWN, was_refused
-from rpctl.delivery.keys import Verdict
-from rpctl.delivery.parcel import Parcel, explain, is_of_the_row, send_keyed
+from rpctl.delivery.keys import UNKNOWN, Answer, Verdict, was_refused
+from rpctl.delivery.parcel import Parcel, explain, is_of_the_row, send_keyed, weigh
 from rpctl.delivery.prepare import settled_before
-from rpctl.delivery.requests import key_reused
 from rpctl.delivery.surroundings import AFTER_FAILURE_S, MAX_SENDINGS
 from rpctl.domain.outcomes import Unknown
-from rpctl.errors import NotLoggedIn, RpctlError, Temporary
+from rpctl.errors import InsufficientPoints, NotLoggedIn, RpctlError, Temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from rpctl.delivery.crew import Answer, Work
+    from rpctl.backends.port import Receipt
+    from rpctl.delivery import crew
     from rpctl.delivery.dispatch import Prepare, Tour
     from rpctl.delivery.journal import Journal
     from rpctl.delivery.surroundings import Surroundings
@@ -53,11 +52,12 @@ class KeyedDispatch(Dispatch):
 
     # -- out -------------------------------------------------------------------------------------------
 
-    def _is_lesson(self, parcel: Parcel) -> bool:  # noqa: ARG002
-        return self._keys.is_to_be_learned
+    def _is_lesson(self, parcel: Parcel) -> bool:
+        return self._keys.is_lesson(parcel.sending.kind)
 
-    def _work(self, parcel: Parcel) -> Work:
-        return send_keyed(parcel, self._gate)
+    def _work(self, parcel: Parcel) -> crew.Work:
+        wanted = self._keys.wants(parcel.sending)
+        return send_keyed(parcel, self._gate, wanted if parcel is self._learner or wanted is False else None)
 
     def _stamp(self, parcels: list[Parcel]) -> None:
         super()._stamp(parcels)
@@ -84,87 +84,131 @@ class KeyedDispatch(Dispatch):
 
     # -- in --------------------------------------------------------------------------------------------
 
-    def _answered(self, parcel: Parcel, answer: Answer) -> None:
+    def _answered(self, parcel: Parcel, answer: crew.Answer) -> None:
         error = answer.error
-        if error is None:
-            self._reach.answered()
-            receipt, repeated = answer.value
-            if parcel is self._learner:
-                self._learner = None
-                self._keys.learn(parcel.sending, receipt, repeated)
-                self._judge_again()
-            if receipt.warning and (receipt.warning in self._warnings or len(self._warnings) < _KINDS_OF_WARNING):
-                self._warnings[receipt.warning] += 1
-            self._applied(parcel)
-        elif _is_of_the_row(error):
-            if parcel is self._learner:
-                self._learner = None
-            self._reach.answered()
-            self._judge_refusal(parcel, error)
-        else:
+        if error is not None and not _is_of_the_row(error):
             super()._answered(parcel, answer)
+            return
+        is_lesson = parcel is self._learner
+        if is_lesson:
+            self._learner = None
+        self._reach.answered()
+        if error is not None:
+            self._judge_refusal(parcel, error)
+            return
+        receipt, repeated = answer.value
+        if is_lesson or repeated is not None:
+            self._keys.learn(parcel.sending, receipt, repeated)
+            self._learned()
+        self._succeeded(parcel, receipt)
+
+    def _succeeded(self, parcel: Parcel, receipt: Receipt) -> None:
+        if receipt.warning and (receipt.warning in self._warnings or len(self._warnings) < _KINDS_OF_WARNING):
+            self._warnings[receipt.warning] += 1
+        known = self._keys.known
+        is_other = self._tour.run is not None and parcel.row.run != self._tour.run
+        if is_other and known is not None and known.answer is Answer.REFUSED:  # this sending is the one that counts
+            parcel.delivery = parcel.row._replace(run=self._tour.run, line=parcel.line)
+            self._writing.add(parcel.row)
+        self._applied(parcel)
 
     def _await(self, parcel: Parcel, lost: Unsettled) -> None:
         """It is sent again soon: nothing else tells what became of it."""
         self._note_arrival(parcel, lost)
-        parcel.refusal = None
         if parcel.sendings >= MAX_SENDINGS or not self._keys.may_send_again:
             self._give_up(parcel)
         else:
             self._defer(parcel, min(AFTER_FAILURE_S, self._world.settle_s))
 
     def _note_arrival(self, parcel: Parcel, lost: Unsettled) -> None:
-        settle_s = self._world.settle_s
-        wait_s = (min(AFTER_FAILURE_S, settle_s) if lost.answered else settle_s) - lost.since_s
-        parcel.may_arrive_until_s = time.monotonic() + max(wait_s, 0.0)
+        until_s = time.monotonic() + max(self._world.left_s(lost), 0.0)
+        parcel.may_arrive_until_s = max(parcel.may_arrive_until_s, until_s)
 
     def _look_again(self) -> None:
         now_s = time.monotonic()
         while self._limbo and (self._is_stopping or self._limbo[0][0] <= now_s):
             parcel = heapq.heappop(self._limbo)[2]
-            if not parcel.is_unclear:
+            if parcel.is_unclear:
+                self._cleared.appendleft(parcel)  # which is not sent any more where the run stops
+            else:
                 self._lanes.put_back(parcel)
-            elif not self._is_stopping:  # else it stays as it is, and the same command finds out
-                self._cleared.appendleft(parcel)
-        is_all = self._is_exhausted and not (self._limbo or self._cleared or self._crew.under_way or self._lanes.ready)
-        if self._unsure and is_all and not self._is_stopping:
+        is_stuck = self._is_full and self._window[0].outcome is None
+        is_all = (self._is_exhausted or is_stuck) and not (self._limbo or self._cleared or self._crew.under_way)
+        if self._unsure and is_all and not self._lanes.ready and not self._is_stopping:
             self._judge_again(gives_up=True)
+
+    # -- learned ---------------------------------------------------------------------------------------
+
+    def _learned(self) -> None:
+        """What waited for it is judged again; what nobody may send again any more stays as it is."""
+        self._judge_again()
+        if self._keys.may_send_again:
+            return
+        waiting = [*self._cleared, *(parcel for _, _, parcel in self._limbo)]
+        for parcel in waiting:
+            if parcel.is_unclear:
+                self._give_up(parcel)
+        self._cleared = deque(parcel for parcel in self._cleared if parcel.outcome is None)
+        self._limbo = [one for one in self._limbo if one[2].outcome is None]
+        heapq.heapify(self._limbo)
 
     def _judge_again(self, *, gives_up: bool = False) -> None:
         """What a refusal says, now that more is known; ``gives_up``: nothing else can be learned from."""
         waiting, self._unsure = self._unsure, []
         for parcel in waiting:
-            error, parcel.refusal = parcel.refusal, None
-            assert error is not None
-            if gives_up or not self._keys.is_to_be_learned:
-                self._judge_refusal(parcel, error, gives_up=gives_up)
-            else:
-                self._wait_for_lesson(parcel, error)
+            assert parcel.refusal is not None
+            self._judge_refusal(parcel, parcel.refusal, gives_up=gives_up)
 
-    def _wait_for_lesson(self, parcel: Parcel, error: RpctlError) -> None:
-        parcel.refusal = error
-        self._unsure.append(parcel)
+    # -- refused ---------------------------------------------------------------------------------------
 
     def _judge_refusal(self, parcel: Parcel, error: RpctlError, *, gives_up: bool = False) -> None:
-        verdict = self._keys.judge(error)
         if not parcel.is_unclear:
-            if verdict is Verdict.USED:
-                self._refused(parcel, key_reused(parcel.key))
-            else:
-                parcel.refusal = error
-                self._ask(parcel, explain(parcel, error))
-        elif verdict is Verdict.USED and not was_refused(parcel.row):
+            self._refused_at_once(parcel, error)
+            return
+        verdict = self._keys.judge(error, parcel.row)
+        parcel.refusal = error
+        if verdict is Verdict.USED:
             self._applied(parcel)
         elif verdict is Verdict.UNSURE and self._keys.is_to_be_learned and not gives_up:
-            self._wait_for_lesson(parcel, error)
+            self._unsure.append(parcel)
         elif verdict is not Verdict.OTHER:
             self._give_up(parcel)
-        elif parcel.refusal is None and time.monotonic() < parcel.may_arrive_until_s:
-            parcel.refusal = error
+        elif parcel.left_s < parcel.may_arrive_until_s:
             self._defer(parcel, parcel.may_arrive_until_s - time.monotonic())
         else:
-            parcel.refusal, parcel.is_unclear = error, False
+            known = self._keys.known
+            self._ask(parcel, weigh(parcel, error, is_told=known is not None and bool(known.is_first)))
+
+    def _refused_at_once(self, parcel: Parcel, error: RpctlError) -> None:
+        if parcel.refusal is not None:  # it was sent once more
+            self._keys.learn_freeing(error)
+            self._refused(parcel, parcel.refusal)
+        elif self._keys.is_used(error):
+            self._refused(parcel, self._keys.told(parcel.row))
+        else:
+            parcel.refusal = error
             self._ask(parcel, explain(parcel, error))
+
+    def _looked(self, parcel: Parcel, answer: crew.Answer) -> None:
+        """Why a change was refused."""
+        parcel.is_looked_for = False
+        told, refusal = answer.value, parcel.refusal
+        assert refusal is not None
+        if answer.error is None:
+            self._reach.is_there()
+        if not isinstance(told, RpctlError) and parcel.is_unclear:  # it may be what it took itself that is missing now
+            self._give_up(parcel)
+            return
+        error = told if isinstance(told, RpctlError) else refusal
+        is_open = isinstance(error, InsufficientPoints) and self._keys.is_freeing_open and not parcel.is_unclear
+        if is_open and was_refused(parcel.row):
+            self._keys.learn_freeing(refusal)
+        elif is_open and not self._is_stopping:  # once more, to learn whether its key is still free
+            parcel.refusal = error
+            parcel.delivery = parcel.row._replace(told=(error.code, error.message))
+            self._cleared.appendleft(parcel)
+            return
+        self._refused(parcel, error)
 
     # -- what becomes of one ---------------------------------------------------------------------------
 
@@ -178,8 +222,12 @@ class KeyedDispatch(Dispatch):
         return Unknown(f"Whether the change with key {parcel.key} is in cannot be told.", self._keys.can_tell)
 
     def _not_sent(self, parcel: Parcel) -> None:
-        """What was sent before stays unclear; only what never left can be anew."""
-        if not parcel.is_unclear:
+        """What was sent before stays unclear, and what was refused is; only what never left can be anew."""
+        if parcel.is_unclear:
+            return
+        if parcel.refusal is not None:
+            self._refused(parcel, parcel.refusal)
+        else:
             super()._not_sent(parcel)
 
 

@@ -2,29 +2,33 @@
 
 The code of that outcome is not documented, so one applied change of each target is sent a second time, which changes
 nothing by contract (``import.md``, Exactly once). What the answer is good for decides whether a change whose answer was
-lost may be sent again.
+lost may be sent again. Two more things are learned where a change comes by that shows them: whether a refused change
+leaves its key free, and whether a redemption that is in is told by its key or by the points that it left too few.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rpctl.backends.port import Receipt, Unsettled
-from rpctl.errors import RpctlError
+from rpctl.errors import CustomerNotFound, KeyReused, RpctlError
 
 if TYPE_CHECKING:
     from rpctl.backends.port import Sending, Service
-    from rpctl.delivery.journal import Journal
+    from rpctl.delivery.journal import Delivery, Journal
 
-    Send = Callable[[Sending], Receipt]
+UNKNOWN: Final = "outcome_unknown"
+_LESSONS: Final = 3
+_ORDER: Final = "order"
 
 
 class Answer(StrEnum):
     """How a target answers a key that it has seen: with an outcome of its own; with a success that changes nothing;
-    with an outcome that it has for other refusals too; by counting the change once more, against the contract."""
+    with an outcome that it has for other changes too; by counting the change once more, against the contract."""
 
     REFUSED = "refused"
     REPEATED = "repeated"
@@ -33,18 +37,24 @@ class Answer(StrEnum):
 
 
 class KeyAnswer(NamedTuple):
-    """What a target answers; ``outcome``: the code and the symbolic name, where it refuses."""
+    """What a target answers; ``outcome``: the code and the symbolic name, where it refuses. ``frees``: whether a change
+    that it refused leaves its key free; ``is_first``: whether it tells that a key was used although there are too few
+    points for the change; None: that is not known."""
 
     answer: Answer
     outcome: tuple[str, str] = ("", "")
+    frees: bool | None = None
+    is_first: bool | None = None
 
 
 class Verdict(StrEnum):
-    """What a refusal says: the key was used; it was not, and something else is wrong; that cannot be told."""
+    """What a refusal says: the key was used; it was not, and something else is wrong; that cannot be told; nobody
+    looked at the key."""
 
     USED = "used"
     OTHER = "other"
     UNSURE = "unsure"
+    UNREAD = "unread"
 
 
 class UsedKeys:
@@ -54,18 +64,27 @@ class UsedKeys:
         self._journal = journal
         self._warn = warn
         self._known: KeyAnswer | None = None
+        self._is_read = False
+        self._vain: Counter[str] = Counter()
 
     @property
     def known(self) -> KeyAnswer | None:
-        """None: nothing yet. May raise what the journal raises."""
-        if self._known is None:
-            self._known = self._journal.key_answer()
+        """None: nothing yet. May raise what the journal raises, but only when it is asked for first."""
+        if not self._is_read:
+            self._known, self._is_read = self._journal.key_answer(), True
+        elif self._known is None:
+            with suppress(RpctlError):  # another process may have learned it
+                self._known = self._journal.key_answer()
         return self._known
 
     @property
     def is_to_be_learned(self) -> bool:
-        """Whether the next clear success is to be repeated."""
-        return self.known is None
+        """Whether a clear success may still teach."""
+        return any(map(self.is_lesson, ("add", "redeem")))
+
+    def is_lesson(self, kind: str) -> bool:
+        """Whether the next clear success of this kind is to be repeated; some that taught nothing are enough."""
+        return self.known is None and self._vain[_kind(kind)] < _LESSONS
 
     @property
     def may_send_again(self) -> bool:
@@ -77,28 +96,62 @@ class UsedKeys:
         """Whether sending a change again tells what became of it, now or once the answer is learned."""
         return self.known is None or self.known.answer in (Answer.REFUSED, Answer.REPEATED)
 
-    def judge(self, error: RpctlError) -> Verdict:
-        """What a refusal of a change says of its key."""
+    def judge(self, error: RpctlError, row: Delivery) -> Verdict:
+        """What a refusal of a change says of its key; ``row``: what was known of it before it left."""
         outcome = getattr(error, "outcome", None)
         if outcome is None:
-            return Verdict.OTHER  # a refusal of the request itself: nobody looked at the key
+            return Verdict.UNREAD
         if self.known is None or self.known.answer is Answer.COUNTED:
             return Verdict.UNSURE
-        if outcome != self.known.outcome:
+        if self.known.answer is Answer.REPEATED or outcome != self.known.outcome:
             return Verdict.OTHER
-        return Verdict.UNSURE if self.known.answer is Answer.SHARED else Verdict.USED
+        is_clear = self.is_used(error) and (self.known.frees or not was_refused(row))
+        return Verdict.USED if is_clear else Verdict.UNSURE
+
+    def told(self, row: Delivery) -> KeyReused:
+        """The refusal of a key that was used before the change was sent for the first time."""
+        if was_refused(row) and self.known is not None and not self.known.frees:
+            told = f"The key {row.key!r} was used: for another change, or by this one when it was refused before."
+            return KeyReused(told, "Use another key for it; the points are as they were.", key=row.key)
+        return KeyReused(f"The key {row.key!r} belongs to another change.", key=row.key)
+
+    def is_used(self, error: RpctlError) -> bool:
+        """Whether the answer is the one to a used key, and stands for nothing else."""
+        known = self.known
+        is_own = known is not None and known.answer is Answer.REFUSED
+        return is_own and known is not None and getattr(error, "outcome", None) == known.outcome
+
+    # -- learned ---------------------------------------------------------------------------------------
 
     def is_shared(self) -> None:
         """A key that nobody can have used was answered like a used one: from now on that says nothing."""
-        if self.known is not None:
+        if self.known is not None and self.known.answer is Answer.REFUSED:
             self._remember(self.known._replace(answer=Answer.SHARED))
 
+    def wants(self, sending: Sending) -> bool | None:
+        """Whether to repeat it once it is applied: where what is left would do for it once more (True) or would not
+        (False); None: there is nothing to learn from it."""
+        if self.is_lesson(sending.kind):
+            return True
+        is_open = self.known is not None and self.known.is_first is None and self._vain[_ORDER] < _LESSONS
+        return False if is_open and self.can_tell and sending.kind == "redeem" else None
+
     def learn(self, sending: Sending, first: Receipt, repeated: Receipt | RpctlError | None) -> None:
-        """What came of sending an applied change a second time; None: its answer was lost."""
+        """What came of an applied change, and of sending it a second time; None: it was not, or its answer was lost."""
+        covered = covers(first.active_points, sending)
+        if self.known is None:
+            if covered is True:  # or it may have been refused for the points that are left
+                self._learn_answer(sending, first, repeated)
+            self._vain[_kind(sending.kind)] += self.known is None
+        elif self.known.is_first is None and covered is False and repeated is not None:
+            self._learn_order(first, repeated)
+            self._vain[_ORDER] += self.known.is_first is None
+
+    def _learn_answer(self, sending: Sending, first: Receipt, repeated: Receipt | RpctlError | None) -> None:
         if isinstance(repeated, RpctlError):
             outcome = getattr(repeated, "outcome", None)
             if outcome is not None:
-                self._remember(KeyAnswer(Answer.REFUSED, outcome))
+                self._remember(KeyAnswer(Answer.REFUSED if any(outcome) else Answer.SHARED, outcome))
         elif repeated is not None:
             points = -sending.points if sending.kind == "redeem" else sending.points
             before, after = first.active_points, repeated.active_points
@@ -111,10 +164,53 @@ class UsedKeys:
             elif before == after:
                 self._remember(KeyAnswer(Answer.REPEATED))
 
+    def _learn_order(self, first: Receipt, repeated: Receipt | RpctlError) -> None:
+        assert self.known is not None
+        if isinstance(repeated, Receipt):
+            is_first = self.known.answer is Answer.REPEATED and repeated.active_points == first.active_points
+            self._remember(self.known._replace(is_first=is_first))
+        elif getattr(repeated, "outcome", None) is not None:
+            self._remember(self.known._replace(is_first=self.is_used(repeated)))
+
+    @property
+    def is_freeing_open(self) -> bool:
+        """Whether sending a change again that was refused for lack of points is to tell if its key is still free."""
+        return self.known is not None and self.known.answer is Answer.REFUSED and self.known.frees is None
+
+    def learn_freeing(self, repeated: RpctlError) -> None:
+        """What a change was answered that had been refused for lack of points before, clearly and by nobody else."""
+        if self.is_freeing_open and getattr(repeated, "outcome", None) is not None:
+            if self.is_used(repeated):
+                self.is_shared()
+            elif self.known is not None:
+                self._remember(self.known._replace(frees=True))
+
     def _remember(self, answer: KeyAnswer) -> None:
         self._known = answer
         with suppress(RpctlError):  # it is learned again another time
             self._journal.learn_key_answer(answer)
+
+
+def was_refused(row: Delivery) -> bool:
+    """Whether the service clearly refused the change before: it may count its key as used since."""
+    return row.told is not None and row.told[0] != UNKNOWN
+
+
+def covers(active_points: int | None, sending: Sending) -> bool | None:
+    """Whether so many points would do for a change; None: they are not known."""
+    if sending.kind != "redeem":
+        return True
+    return None if active_points is None else active_points >= sending.points
+
+
+def is_covered(service: Service, sending: Sending) -> bool:
+    """Whether what the customer has now would do for a change, so that it was not refused for lack of points."""
+    try:
+        return sending.kind != "redeem" or service.active_points(sending.customer_id) >= sending.points
+    except CustomerNotFound:
+        return True
+    except RpctlError:
+        return False
 
 
 def learn_from_before(keys: UsedKeys, journal: Journal, service: Service) -> None:
@@ -128,14 +224,23 @@ def learn_from_before(keys: UsedKeys, journal: Journal, service: Service) -> Non
         before = Receipt(active_points=service.active_points(known.sending.customer_id))
     except RpctlError:
         return  # it is learned from the next change
-    keys.learn(known.sending, before, repeat(lambda: service.send(known.sending, lambda: None)))
+    if covers(before.active_points, known.sending):
+        keys.learn(known.sending, before, repeat(service, known.sending))
 
 
-def repeat(send: Callable[[], Receipt]) -> Receipt | RpctlError | None:
-    """Sends an applied change once more: what `UsedKeys.learn` is told of it."""
+def repeat(service: Service, sending: Sending) -> Receipt | RpctlError | None:
+    """Sends an applied change once more: what `UsedKeys.learn` is told of it. Nothing of it is to be written."""
     try:
-        return send()
+        return service.send(sending, _left, patient=False)
     except Unsettled:
         return None
     except RpctlError as error:
         return error
+
+
+def _left(*_: Any) -> None:
+    """What is repeated is in already."""
+
+
+def _kind(kind: str) -> str:
+    return "redeem" if kind == "redeem" else "add"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from rpctl.delivery.keys import repeat
+from rpctl.delivery.keys import covers, is_covered, repeat
 from rpctl.delivery.refusals import reason_of
 from rpctl.delivery.requests import fingerprint
 from rpctl.errors import CustomerNotFound, InvalidValue, NotLoggedIn, RpctlError, Temporary
@@ -114,15 +114,14 @@ def send_off(parcel: Parcel, gate: Gate) -> Work:
     return work
 
 
-def send_keyed(parcel: Parcel, gate: Gate) -> Work:
+def send_keyed(parcel: Parcel, gate: Gate, wanted: bool | None) -> Work:
     """Sends it once to a service that keeps keys. Answers with the receipt, and what came of sending it once more where
-    that is to be learned from."""
+    that is ``wanted`` (`UsedKeys.wants`)."""
 
     def work(service: Service) -> tuple[Receipt, Receipt | RpctlError | None]:
         receipt = service.send(parcel.sending, lambda: gate.passed(parcel), patient=False)
-        if not parcel.learns:
-            return receipt, None
-        return receipt, repeat(lambda: service.send(parcel.sending, lambda: None, patient=False))
+        is_lesson = wanted is not None and covers(receipt.active_points, parcel.sending) is wanted
+        return receipt, repeat(service, parcel.sending) if is_lesson else None
 
     return work
 
@@ -143,6 +142,18 @@ def explain(parcel: Parcel, refusal: RpctlError) -> Callable[[Service], RpctlErr
     """Finds the reason of a refusal."""
 
     def work(service: Service) -> RpctlError:
+        return reason_of(service, refusal, parcel.sending)
+
+    return work
+
+
+def weigh(parcel: Parcel, refusal: RpctlError, *, is_told: bool) -> Callable[[Service], RpctlError | None]:
+    """Finds the reason of a refusal of what may be in; None: it may be that what it took itself is missing now.
+    ``is_told``: the service would have told that the key was used."""
+
+    def work(service: Service) -> RpctlError | None:
+        if not is_told and not is_covered(service, parcel.sending):
+            return None
         return reason_of(service, refusal, parcel.sending)
 
     return work

@@ -43,10 +43,13 @@ class Surroundings(NamedTuple):
             ago_ms = min(ago_ms, ran_ms - int(ticks.rpartition(" ")[2]))
         return max(ago_ms / 1000, 0.0)
 
+    def left_s(self, lost: Unsettled) -> float:
+        """How long what was sent may still arrive, when that was told; negative: no longer."""
+        return (min(AFTER_FAILURE_S, self.settle_s) if lost.answered else self.settle_s) - lost.since_s
+
     def wait(self, lost: Unsettled) -> None:
         """Until what was sent can no longer arrive."""
-        wait_s = min(AFTER_FAILURE_S, self.settle_s) if lost.answered else self.settle_s
-        left_s = wait_s - lost.since_s
+        left_s = self.left_s(lost)
         if left_s > AFTER_FAILURE_S:
             self.note(f"{lost.message}; looking again in {left_s:.0f} s")
         if left_s > 0:

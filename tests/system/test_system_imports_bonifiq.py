@@ -32,7 +32,7 @@ def test_real_orders_come_to_the_same_balances_as_on_a_ledger(machine: Machine, 
     there = machine.run(*IMPORT, "--factor", "1", "--concurrency", "32", **online).ok().document
     sent = sum(line.startswith("POST") for line in service.log)
     again = machine.run(*IMPORT, "--factor", "1", "--concurrency", "32", **online).ok().document
-    here = machine.run(*IMPORT).ok().document
+    here = machine.here(*IMPORT).ok().document
 
     assert [there[name] for name in COUNTS] == [6919, 6911, 0, 8, 0, 0, 239_444, 0]
     assert [again[name] for name in COUNTS] == [6919, 0, 6911, 8, 0, 0, 0, 0]

@@ -63,10 +63,11 @@ class Rules(Protocol):
 
 @dataclass(slots=True)
 class Customer:
-    """Whether the customer is known, the latest business date of what is recorded, and the standing once it was
-    needed."""
+    """Whether the customer is known, and known to be at the service rather than to be made there by what waits; the
+    latest business date of what is recorded, and the standing once it was needed."""
 
     is_known: bool
+    is_there: bool
     latest: Instant | None
     standing: Standing | None = None
 
@@ -126,7 +127,9 @@ class Deciding:
         counting = self._tables.outbox.customers(new)
         mirrored = self._tables.mirror.read_at(new)
         for one in new:
-            self._customers[one] = Customer(one in mirrored or one in counting, counting.get(one))
+            latest, is_sent = counting.get(one, (None, False))
+            is_there = one in mirrored or is_sent
+            self._customers[one] = Customer(is_there or one in counting, is_there, latest)
         judged = {change.customer_id for change in changes if self._entries or not isinstance(change, AddPoints)}
         self._read_standings([one for one in judged if self._customers[one].standing is None])
 
@@ -236,7 +239,7 @@ class Deciding:
         self.rows.append(
             NewRow(
                 self._position, change.key, bytes.fromhex(asked), change.customer_id, sending.created_at, line,
-                was_known, sending.reverses, sending_text(sending),
+                customer.is_there, sending.reverses, sending_text(sending),
             )
         )  # fmt: skip
         place = Recorded(self._position, sending.points, self._run, is_past)

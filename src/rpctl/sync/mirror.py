@@ -1,7 +1,7 @@
 """The mirror: what was last known of a service, and how old that is.
 
 Every method is one transaction and may raise what a ledger raises; reading where there is no file answers like an empty
-mirror. A customer's truth is never replaced by an older one.
+mirror. A customer's truth is never replaced by one that is known to be older.
 """
 
 from __future__ import annotations
@@ -51,15 +51,24 @@ class Mirror:
     # -- customers -------------------------------------------------------------------------------------
 
     def replace(
-        self, summaries: Iterable[tuple[str, Summary | None]], read_at: Instant, *, pull: int | None = None
+        self,
+        summaries: Iterable[tuple[str, Summary | None]],
+        read_at: Instant,
+        *,
+        pull: int | None = None,
+        is_latest: bool = False,
     ) -> None:
         """Customers as they were at ``read_at``, or None: the service has no such customer. What was sent by then, or
-        is seen among their entries, counts no longer on top of that. ``pull``: the pull that saw them."""
+        is seen among their entries, counts no longer on top of that. ``pull``: the pull that saw them; ``is_latest``:
+        nobody else has read or sent anything since the reading began (`rpctl.sync.turns`), so that this is the latest
+        truth, even if the clock was ahead when an earlier one was read."""
         found = dict(summaries)
         with self._ledger.offline(self._target, write=True, make=True) as tables:
             pulls = tables.mirror.pulls()
-            later = {one for one, known_at in tables.mirror.read_at([*found]).items() if known_at > read_at}
-            if pull is None and pulls.begun_at is not None and read_at >= pulls.begun_at:
+            later = set()
+            if not is_latest:
+                later = {one for one, known_at in tables.mirror.read_at([*found]).items() if known_at > read_at}
+            if pull is None and pulls.begun_at is not None and (is_latest or read_at >= pulls.begun_at):
                 pull = pulls.begun  # a pull that is under way need not see whom we saw
             tables.mirror.store(
                 (
@@ -73,7 +82,10 @@ class Mirror:
             )
             tables.mirror.remove(one for one, summary in found.items() if summary is None and one not in later)
             tables.mirror.seen((one for one in later if found[one] is not None), pull or 0)
-            _finish(tables, {one: summary for one, summary in found.items() if one not in later}, read_at)
+            if is_latest:
+                tables.outbox.finish(row.position for row in tables.outbox.sent([*found]))
+            else:
+                _finish(tables, {one: summary for one, summary in found.items() if one not in later}, read_at)
 
     def truth(self, customer_id: str) -> tuple[Summary, Instant] | None:
         """A customer as of the moment that is told with it."""

@@ -37,9 +37,9 @@ class State(StrEnum):
 
 class Waiting(NamedTuple):
     """A recorded change. ``fingerprint``: the digest of what was asked for; ``sending``: what is sent; ``run``,
-    ``line``: the import that it was recorded in, and where it stood in the file; ``is_known``: the customer was in the
-    mirror or had changes waiting when it was recorded; ``told``: why it is a conflict, a code and a sentence; ``who``
-    recorded it."""
+    ``line``: the import that it was recorded in, and where it stood in the file; ``is_known``: when it was recorded,
+    the customer was in the mirror or had changes that were sent; ``told``: why it is a conflict, a code and a sentence;
+    ``who`` recorded it."""
 
     position: int
     key: str
@@ -101,6 +101,11 @@ class Outbox:
         with self._ledger.offline(self._target) as tables:
             return Counts(*tables.outbox.counts())
 
+    def last(self) -> int:
+        """The position of the change that was recorded last; 0: there is none."""
+        with self._ledger.offline(self._target) as tables:
+            return tables.outbox.next_position() - 1
+
     def touched(self) -> list[str]:
         """The customers with changes that were sent and that the mirror does not show yet."""
         with self._ledger.offline(self._target) as tables:
@@ -112,10 +117,10 @@ class Outbox:
             row = tables.outbox.known([key]).get(key)
         return None if row is None else waiting_of(row)
 
-    def find_entry(self, entry_id: str) -> Waiting | None:
-        """The change that makes the entry with this id, unless it was dropped."""
+    def find_entry(self, customer_id: str, entry_id: str) -> Waiting | None:
+        """The customer's change that makes the entry with this id, unless it was dropped."""
         with self._ledger.offline(self._target) as tables:
-            row = tables.outbox.by_entry(entry_id)
+            row = tables.outbox.by_entry(customer_id, entry_id)
         return None if row is None else waiting_of(row)
 
     # -- what becomes of them --------------------------------------------------------------------------

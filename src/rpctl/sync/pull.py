@@ -1,6 +1,7 @@
 """Fetches the last truth for times without a line: everybody's points, the redeem options and the site's program.
 
-What was read is kept at once, so that an interrupted pull is not in vain; who was not seen goes only at its end.
+Nobody else reads or sends meanwhile (`rpctl.sync.turns`). What was read is kept at once, so that an interrupted pull is
+not in vain; who was not seen goes only at its end.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def pull_everybody(
     read = 0
     summaries = service.summaries()
     while some := list(islice(summaries, _AT_ONCE)):
-        mirror.replace(((one.customer_id, one) for one in some), started_at, pull=number)
+        mirror.replace(((one.customer_id, one) for one in some), started_at, pull=number, is_latest=True)
         read += len(some)
         told(read)
     options, notes = _catalog(service, mirror, site_code)
@@ -61,7 +62,7 @@ def pull_some(service: Service, mirror: Mirror, customers: Sequence[str], clock:
 
     read_at = clock()
     found = list(read())
-    mirror.replace(found, read_at)
+    mirror.replace(found, read_at, is_latest=True)
     return Pulled(len(found) - removed, removed, None, [])
 
 

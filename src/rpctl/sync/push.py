@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 from rpctl.delivery.journal import Delivery
 from rpctl.delivery.journal import State as Sent
-from rpctl.delivery.prepare import Preparing
+from rpctl.delivery.prepare import Preparing, settled_before
 from rpctl.delivery.reconcile import ID
 from rpctl.delivery.requests import already_reversed, marks_of, reversal_of
-from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown, Withheld, is_refusal
+from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown, Withheld
 from rpctl.errors import AlreadyReversed, CustomerDeleted, DeliveryUnderWay, NotFound, RpctlError
 from rpctl.sync.outbox import State
 
@@ -95,7 +95,10 @@ class Push:
         self._pushed = Pushed()
         self._claims = ExitStack()
         self._rows: dict[str, Waiting] = {}
-        self._new: set[str] = set()  # customers whom what is pushed makes
+        self._halted: set[str] = set()  # customers with a reversal that another process is at work on
+        self._stopped: set[str] = set()  # customers of whom a refusal was noted, or something unclear
+        self._made: set[str] = set()  # entries of which it is foreseen that they are made
+        self._last = 0  # what is recorded behind it meanwhile was not looked for, and waits for the next push
 
     def run(self) -> Pushed:
         """Sends what waits. Raises what keeps everything from being sent; what was settled before is noted."""
@@ -123,7 +126,7 @@ class Push:
                 known = self._journal.find_all([row.key for row in page]) if self._journal.is_made else {}
                 for row in page:
                     outcome = self._foreseen(row, known.get(row.key), blocked, rehearsal.try_row)
-                    if is_refusal(outcome):
+                    if not isinstance(outcome, (Applied, AlreadyApplied)):
                         blocked.add(row.sending.customer_id)
                     self._pushed.count(row, outcome)
         return self._pushed
@@ -136,7 +139,7 @@ class Push:
             some = customers[at : at + _REREAD_AT_ONCE]
             read_at = self._world.clock()
             found = self._bulk.summaries(some)
-            self._mirror.replace([(one, found.get(one)) for one in some], read_at)
+            self._mirror.replace([(one, found.get(one)) for one in some], read_at, is_latest=True)
             self._pushed.refreshed += len(some)
 
     # -- out -------------------------------------------------------------------------------------------
@@ -144,9 +147,9 @@ class Push:
     def _pages(self) -> Iterator[list[Waiting]]:
         after = 0
         while page := self._outbox.waiting(after, _PAGE):
-            self._new |= {row.sending.customer_id for row in page if not row.is_known}
-            yield page
             after = page[-1].position
+            if page := [row for row in page if row.position <= self._last]:
+                yield page
 
     def _look(self, *, applies: bool) -> None:
         """What the service has of them already, should another machine or a lost journal have sent it."""
@@ -156,6 +159,7 @@ class Push:
                 for row in page:
                     yield row.sending, row.key
 
+        self._last = self._outbox.last()
         self._bulk.look_for(probes(), self._outbox.counts().waiting, applies=applies)
 
     def _batches(self, handed: deque[Waiting]) -> Iterator[list[Delivery]]:
@@ -166,6 +170,14 @@ class Push:
 
     def _prepare(self, parcel: Parcel) -> Delivery | Outcome:
         row = self._rows[parcel.key]
+        if row.sending.customer_id in self._halted:
+            return Withheld()
+        decided = self._decide(row)
+        if isinstance(decided, Withheld):
+            self._halted.add(row.sending.customer_id)
+        return decided
+
+    def _decide(self, row: Waiting) -> Delivery | Outcome:
         if (gone := self._is_gone(row)) is not None:
             return gone
         if row.sending.reverses is not None:
@@ -176,7 +188,7 @@ class Push:
     def _is_gone(self, row: Waiting) -> Refused | None:
         """Added points bring a customer back who was deleted since they were recorded: that is for a person to say."""
         sending = row.sending
-        if "everybody" not in self._service.capabilities or sending.customer_id in self._new:
+        if not row.is_known or "everybody" not in self._service.capabilities:
             return None
         if self._bulk.sight.active_points(sending.customer_id) is not None:
             return None
@@ -191,6 +203,18 @@ class Push:
     # -- reversals -------------------------------------------------------------------------------------
 
     def _reversal(self, row: Waiting) -> Delivery | Outcome:
+        """A reversal, as long as nobody else on this machine reverses the same entry."""
+        decided = self._reversal_now(row)
+        if isinstance(decided, Delivery):
+            assert decided.sending.reverses is not None
+            try:
+                self._claims.enter_context(self._journal.claim(reversal_of(decided.sending.reverses)))
+            except DeliveryUnderWay:
+                return Withheld()
+            decided = self._reversed_before(row, decided.sending.reverses) or decided
+        return decided
+
+    def _reversal_now(self, row: Waiting) -> Delivery | Outcome:
         """A reversal, of the entry as the service knows it: where it makes ids of its own, an entry that was recorded
         offline has another one by now."""
         sending = row.sending
@@ -203,15 +227,11 @@ class Push:
         if any(one.id == entry_id or one.token == token for one in summary.entries()):
             return Refused(AlreadyReversed(f"Entry {entry.id} was reversed before.", entryId=entry.id))
         anew = _delivery(row, sending._replace(entry_id=entry_id, token=token, reverses=entry.id))
-        return self._hindered(row, entry.id) or anew
+        return self._reversed_before(row, entry.id) or anew
 
-    def _hindered(self, row: Waiting, entry_id: str) -> Outcome | None:
-        """What keeps an entry from being reversed: that it was reversed from this machine, or is just now."""
-        try:
-            self._claims.enter_context(self._journal.claim(reversal_of(entry_id)))
-        except DeliveryUnderWay:
-            return Withheld()
-        earlier = self._journal.reversal_of(entry_id)
+    def _reversed_before(self, row: Waiting, entry_id: str) -> Outcome | None:
+        """What keeps an entry from being reversed: that it was reversed from this machine."""
+        earlier = self._journal.reversal_of(entry_id) if self._journal.is_made else None
         if earlier is None or earlier.key == row.key:
             return None
         if earlier.is_open:
@@ -220,8 +240,9 @@ class Push:
 
     def _reversed(self, summary: Summary, sending: Sending) -> Entry:
         assert sending.reverses is not None
-        own = self._outbox.find_entry(sending.reverses)
-        if own is not None and not self._journal.markers(own.sending.kind).get(ID):
+        own = self._outbox.find_entry(sending.customer_id, sending.reverses)
+        markers = self._journal.markers(own.sending.kind) if own is not None and self._journal.is_made else {}
+        if own is not None and not markers.get(ID):
             for entry in summary.entries():
                 if entry.token == own.sending.token:
                     return entry
@@ -231,8 +252,9 @@ class Push:
 
     def _note(self, settled: Sequence[tuple[Waiting, Outcome]]) -> None:
         changes: list[tuple[int, State, tuple[str, str] | None]] = []
-        for row, outcome in settled:
+        for row, told in settled:
             self._rows.pop(row.key, None)
+            outcome = self._in_turn(row, told)
             self._pushed.count(row, outcome)
             if isinstance(outcome, (Applied, AlreadyApplied)):
                 changes.append((row.position, State.SENT, None))
@@ -242,6 +264,15 @@ class Push:
             self._outbox.mark(changes)
         self._told(self._pushed.waiting)
 
+    def _in_turn(self, row: Waiting, outcome: Outcome) -> Outcome:
+        """What became of a change behind those of its customer: a refusal behind another one waits for its turn."""
+        customer_id = row.sending.customer_id
+        if isinstance(outcome, Refused) and customer_id in self._stopped:
+            return Withheld()
+        if not isinstance(outcome, (Applied, AlreadyApplied)):
+            self._stopped.add(customer_id)
+        return outcome
+
     def _foreseen(
         self,
         row: Waiting,
@@ -249,9 +280,18 @@ class Push:
         blocked: set[str],
         try_row: Callable[[Delivery, Delivery | None], Outcome],
     ) -> Outcome:
+        before = None if known is None or known.is_free else settled_before(known, row.fingerprint)
         if row.sending.customer_id in blocked:
-            return Withheld()
-        return self._is_gone(row) or try_row(_delivery(row), known)
+            return before if isinstance(before, AlreadyApplied) else Withheld()
+        if before is None and (gone := self._is_gone(row)) is not None:
+            return gone
+        decided: Delivery | Outcome = _delivery(row)
+        if before is None and row.sending.reverses not in self._made and row.sending.reverses is not None:
+            decided = self._reversal_now(row)
+        outcome = try_row(decided, known) if isinstance(decided, Delivery) else decided
+        if isinstance(outcome, Applied):
+            self._made.add(row.sending.entry_id)
+        return outcome
 
 
 def _delivery(row: Waiting, sending: Sending | None = None) -> Delivery:

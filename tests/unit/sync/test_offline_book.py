@@ -53,7 +53,7 @@ def test_an_addition_is_recorded_as_it_will_be_sent(till: Counter) -> None:
 def test_a_customer_who_is_not_known_is_new_once(till: Counter) -> None:
     outcomes = till.book.apply([add("C9", 1, "a"), add("C9", 1, "b")])
     assert [one.created_customer for one in outcomes if isinstance(one, Applied)] == [True, False]
-    assert [row.is_known for row in till.rows()] == [False, True]
+    assert [row.is_known for row in till.rows()] == [False, False]  # what waits may be given up
 
 
 def test_a_change_is_dated_when_it_happens_and_never_before_what_waits(till: Counter) -> None:

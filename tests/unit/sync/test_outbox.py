@@ -120,9 +120,9 @@ def test_what_does_not_wait_any_more_is_not_marked_again(stocked: Counter) -> No
 
 
 def test_a_change_is_found_by_the_entry_that_it_makes(stocked: Counter) -> None:
-    found = stocked.outbox.find_entry(entry_id("c"))
+    found = stocked.outbox.find_entry("C1", entry_id("c"))
     assert found is not None
-    assert (found.key, stocked.outbox.find_entry("x")) == ("c", None)
+    assert (found.key, stocked.outbox.find_entry("C1", "x")) == ("c", None)
 
 
 def test_of_a_deleted_customer_the_keys_stay_and_nothing_else(stocked: Counter) -> None:

@@ -8,8 +8,8 @@ is the last one that came to its end, and ``pulled_at`` when that one began.
 what has a column of its own; ``fingerprint`` the digest of what was asked for. ``state``: ``waiting``; ``sent``, to the
 service, and the mirror does not show it yet; ``done``, the mirror has it too; ``conflict``, refused by the service for
 the reason in ``told``; ``dropped``, given up, so that its key is free again. ``marked_at`` is when it was sent or
-refused; ``is_known`` whether the customer was there when it was recorded. A row whose customer was deleted has no
-``customer_id``, no text, and keeps its key.
+refused; ``is_known`` whether the customer was known to be at the service when it was recorded. A row whose customer was
+deleted has no ``customer_id``, no text, and keeps its key.
 
 ``mirror`` holds the customers as they were at ``read_at``, ``summary`` as JSON; ``active_points`` were theirs then, and
 none of these ends before ``no_expiry_before``; ``pull`` is the last reading of everybody that saw the customer.

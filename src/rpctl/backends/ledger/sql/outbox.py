@@ -100,15 +100,17 @@ class OutboxTable:
         sql = f"SELECT DISTINCT o.customer_id FROM outbox o WHERE {_MINE} AND o.state = 'sent' ORDER BY o.customer_id"
         return [row[0] for row in self._connection.execute(sql, {"service": self._service})]
 
-    def customers(self, ids: Sequence[str]) -> dict[str, Instant | None]:
-        """Which of the customers have rows that count on top of the mirror, and the latest business date of these."""
-        found: dict[str, Instant | None] = {}
+    def customers(self, ids: Sequence[str]) -> dict[str, tuple[Instant | None, bool]]:
+        """Which of the customers have rows that count on top of the mirror: the latest business date of these, and
+        whether any of them was sent."""
+        found: dict[str, tuple[Instant | None, bool]] = {}
         for names, values in _in_parts(ids):
             sql = (
-                f"SELECT o.customer_id, max(o.created_at) FROM outbox o WHERE {_MINE} AND {_COUNTS}"
-                f" AND o.customer_id IN ({names}) GROUP BY o.customer_id"
+                f"SELECT o.customer_id, max(o.created_at), max(o.state = 'sent') FROM outbox o WHERE {_MINE}"
+                f" AND {_COUNTS} AND o.customer_id IN ({names}) GROUP BY o.customer_id"
             )
-            found.update(self._connection.execute(sql, {"service": self._service, **values}))
+            for customer_id, latest, is_sent in self._connection.execute(sql, {"service": self._service, **values}):
+                found[customer_id] = latest, bool(is_sent)
         return found
 
     def on_top(self, ids: Sequence[str]) -> Iterator[OutboxRow]:
@@ -135,10 +137,13 @@ class OutboxTable:
         sql = f"{_SELECT} AND {_KEPT} AND o.customer_id = :customer_id"
         return self._rows(sql, customer_id=customer_id)
 
-    def by_entry(self, entry_id: str) -> OutboxRow | None:
-        """The row, not given up, that makes the entry with this id."""
-        sql = f"{_SELECT} AND o.state <> 'dropped' AND json_extract(o.sending, '$.entry_id') = :entry_id"
-        return next(self._rows(sql, entry_id=entry_id), None)
+    def by_entry(self, customer_id: str, entry_id: str) -> OutboxRow | None:
+        """The customer's row, not given up, that makes the entry with this id."""
+        sql = (
+            f"{_SELECT} AND {_KEPT} AND o.customer_id = :customer_id"
+            " AND json_extract(o.sending, '$.entry_id') = :entry_id"
+        )
+        return next(self._rows(sql, customer_id=customer_id, entry_id=entry_id), None)
 
     def sent(self, ids: Sequence[str]) -> Iterator[SentRow]:
         """The rows of the customers that were sent and that the mirror may not show."""

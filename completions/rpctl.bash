@@ -192,7 +192,7 @@ __rpctl_command() {
         arguments='words:GET,POST,PUT,PATCH,DELETE nothing'
         ;;
     'help')
-        below='exit-codes environment formats csv keys values points customer me options program imports sync ledger auth profile config doctor api help commands completion sandbox'
+        below='exit-codes environment formats csv keys offline values points customer me options program imports sync ledger auth profile config doctor api help commands completion sandbox'
         ;;
     'help points')
         below='add redeem balance summary history explain reverse import'

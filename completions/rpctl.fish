@@ -122,7 +122,7 @@ complete -c rpctl -l no-header -d 'Leave out the header line of tsv, csv and tab
 complete -c rpctl -l raw-csv -d 'Leave CSV cells that look like formulas as they are'
 complete -c rpctl -l profile -x -a '(__rpctl_profiles)' -d 'Work with this profile'
 complete -c rpctl -l ledger -r -F -d 'Work on this ledger file'
-complete -c rpctl -l offline -d 'Work on the profile\'s local ledger although the profile is online'
+complete -c rpctl -l offline -d 'Without the service: record for `rpctl sync push`, answer by what was fetched last'
 complete -c rpctl -s q -l quiet -d 'No notes, and nothing of what a write made'
 complete -c rpctl -s v -l verbose -d 'Say on stderr what is used, and why; and each request to a service'
 complete -c rpctl -l no-color -d 'No colours'
@@ -405,6 +405,7 @@ complete -c rpctl -n '__rpctl_at \'help\'' -a environment -d 'The environment va
 complete -c rpctl -n '__rpctl_at \'help\'' -a formats -d 'How answers are printed: tables, tsv, csv, JSON'
 complete -c rpctl -n '__rpctl_at \'help\'' -a csv -d 'The CSV files that rpctl points import reads'
 complete -c rpctl -n '__rpctl_at \'help\'' -a keys -d 'How a change counts exactly once, whatever happens'
+complete -c rpctl -n '__rpctl_at \'help\'' -a offline -d 'How work goes on while a service is out of reach'
 complete -c rpctl -n '__rpctl_at \'help\'' -a values -d 'How points, ids and dates are written'
 complete -c rpctl -n '__rpctl_at \'help\'' -a points -d 'Add, redeem, show, reverse and import points'
 complete -c rpctl -n '__rpctl_at \'help\'' -a customer -d 'Create, show, list and delete customers'
@@ -423,6 +424,7 @@ complete -c rpctl -n '__rpctl_at \'help\'' -a help -d 'Explain a topic, or show 
 complete -c rpctl -n '__rpctl_at \'help\'' -a commands -d 'List all commands; as JSON with their arguments and options'
 complete -c rpctl -n '__rpctl_at \'help\'' -a completion -d 'Print the completion script for bash, zsh or fish'
 complete -c rpctl -n '__rpctl_at \'help\'' -a sandbox -d 'Serve the documented APIs on loopback, to try things out'
+
 
 
 

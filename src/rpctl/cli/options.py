@@ -18,7 +18,7 @@ _COMMON: Final[tuple[tuple[tuple[str, ...], str | None, str], ...]] = (
     (("--raw-csv",), None, "Leave CSV cells that look like formulas as they are."),
     (("--profile",), "NAME", "Work with this profile."),
     (("--ledger",), "FILE", "Work on this ledger file."),
-    (("--offline",), None, "Work on the profile's local ledger although the profile is online."),
+    (("--offline",), None, "Without the service: record for `rpctl sync push`, answer by what was fetched last."),
     (("-q", "--quiet"), None, "No notes, and nothing of what a write made."),
     (("-v", "--verbose"), None, "Say on stderr what is used, and why; and each request to a service."),
     (("--no-color",), None, "No colours."),

@@ -3,7 +3,7 @@ $ printf 'customer_id,points\nanna,100\nbert,80\ncarl,50\ndora,60\n' >customers.
 $ source <(rpctl sandbox --load customers.csv 2>/dev/null); sandbox=$!
 $ rpctl profile create till --backend emporix --url "$RPCTL_URL" --tenant "$RPCTL_TENANT" --client-id "$RPCTL_CLIENT_ID" -q
 $ unset RPCTL_BACKEND RPCTL_URL RPCTL_TENANT RPCTL_CLIENT_ID; export RPCTL_PROFILE=till
-$ office() { XDG_STATE_HOME=$PWD/office rpctl "$@"; }
+$ office() { XDG_STATE_HOME=$PWD/office XDG_DATA_HOME=$PWD/office rpctl "$@"; }
 
 # In the morning the till fetches what there is to know
 $ rpctl sync pull --fields customers,removed

@@ -78,8 +78,8 @@ STATUSES: Final[Mapping[int, str]] = {
     0: "Done. A repeated key whose change is in already counts as done.",
     1: "Unexpected: a bug in rpctl.",
     2: "The command line is wrong, or an argument's value is.",
-    3: "Finished, but not all is well: rows of an import (or its dry run) were refused, an undo kept points "
-    "that are spent or expired, or a check found problems.",
+    3: "Finished, but not all is well: rows of an import (or its dry run) were refused, a push left conflicts, an undo "
+    "kept points that are spent or expired, or a check found problems.",
     4: "Not logged in: credentials are missing, wrong or expired.",
     5: "Not found.",
     6: "Refused: a rule says no. Nothing was changed.",
@@ -331,11 +331,11 @@ KEYS: Final[tuple[Block, ...]] = (
     ),
     Heading("Over BonifiQ"),
     Paragraph(
-        "BonifiQ keeps the key of a change, the `ChangeKey`: sent a second time it is refused and changes nothing. So a "
-        "change whose answer was lost is sent again, and where its key is used by then, it is in. Which code that "
-        "refusal has is not documented: rpctl learns it by sending the first change that went well to a tenant a second "
-        "time, and remembers it. A key that was used from elsewhere is refused (`key_reused`). Where the code turns out "
-        "to stand for other refusals too, a change whose answer was lost ends with exit status 8."
+        "BonifiQ keeps the key of a change, the `ChangeKey`: sent a second time it is refused and changes nothing. So "
+        "a change whose answer was lost is sent again, and where its key is used by then, it is in. Which code that "
+        "refusal has is not documented: rpctl learns it by sending the first change that went well to a tenant a "
+        "second time, and remembers it. A key that was used from elsewhere is refused (`key_reused`). Where the code "
+        "turns out to stand for other refusals too, a change whose answer was lost ends with exit status 8."
     ),
     Heading("The rows of a file"),
     Paragraph("The keys of an import come from one of these:"),
@@ -379,3 +379,51 @@ KEYS: Final[tuple[Block, ...]] = (
     ),
 )
 """How a change counts exactly once."""
+
+OFFLINE: Final[tuple[Block, ...]] = (
+    Paragraph(
+        "In a profile with a service --offline works while the service is out of reach. Changes of points (`points "
+        "add`, `redeem`, `reverse`, `import`) are recorded in the profile's own ledger file and sent later, once; "
+        "balances, histories and lists are what was fetched last, and what waits on top of it. Everything else is "
+        "refused by name (exit status 6)."
+    ),
+    Heading("A day"),
+    Lines(
+        (
+            "$ rpctl sync pull",
+            "$ rpctl points redeem C1 30 --key till-1 --offline",
+            "$ rpctl points balance C1 --offline",
+            "$ rpctl sync status",
+            "$ rpctl sync push --dry-run",
+            "$ rpctl sync push",
+        )
+    ),
+    Heading("What is recorded"),
+    Paragraph(
+        "A change is judged when it is recorded, by what is known then: more points than are known to be there, or "
+        "those of a customer who is not known, are not redeemed. It keeps its date, where the service takes dates, its "
+        "key and who recorded it. The same key counts once, whether it comes without a line, at once, or from another "
+        "machine before the push."
+    ),
+    Heading("Conflicts"),
+    Paragraph(
+        "What the service refuses when it is sent, since points were spent elsewhere or the customer was deleted, "
+        "becomes a conflict, and the exit status is 3 while there is any. A conflict does not count in balances any "
+        "more. Later changes of that customer are held behind it; nobody else's are. `rpctl sync status` shows both "
+        "sides."
+    ),
+    Term("--retry KEY", ("Sends it once more, and what was held behind it.",)),
+    Term("--drop KEY", ("Gives it up, with what would have reversed it. Its key is free again.",)),
+    Heading("What is known"),
+    Paragraph(
+        "`rpctl sync pull` fetches everybody's points, the redeem options and the site's program; a note with every "
+        "answer tells how old they are. A push reads the customers whose changes it sent anew. A service that lists no "
+        "customers, such as BonifiQ, is asked for those that are named: `rpctl sync pull C1 C2`."
+    ),
+    Paragraph(
+        "What waits belongs to the service's URL and tenant: send it before either changes. Keep the ledger file and "
+        "the journal, which the same command needs to go on after a crash. With --ledger FILE, --offline works on that "
+        "ledger for itself, and nothing of it is sent."
+    ),
+)
+"""Work while a service is out of reach."""

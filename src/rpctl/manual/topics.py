@@ -16,6 +16,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "formats": "how answers are printed: tables, tsv, csv, JSON",
     "csv": "the CSV files that rpctl points import reads",
     "keys": "how a change counts exactly once, whatever happens",
+    "offline": "how work goes on while a service is out of reach",
     "values": "how points, ids and dates are written",
 }
 """Each topic, and what it is about."""
@@ -29,6 +30,7 @@ def topic(name: str) -> Topic:
         "formats": lambda: prose.FORMATS,
         "csv": _csv,
         "keys": lambda: prose.KEYS,
+        "offline": lambda: prose.OFFLINE,
         "values": lambda: prose.VALUES,
     }
     return Topic(name, SUMMARIES[name], tuple(builders[name]()))

@@ -98,6 +98,8 @@ def test_what_was_sent_at_once_is_not_recorded_again(till: Till) -> None:
 def test_what_another_machine_sent_with_the_same_key_counts_once(till: Till, office: Till) -> None:
     till.add("pair", 5, "pair-1", "--reference", "order-9")
     office.ok("points", "add", "pair", "5", "--reference", "order-9", "--key", "pair-1", "-q")
+    till.ok("sync", "pull", "-q")
+    assert (till.balance("pair"), till.states()) == (5, {"pair-1": "waiting"})
     done = till.document("sync", "push")
 
     assert [done[name] for name in ("waiting", "sent", "alreadySent")] == [1, 0, 1]

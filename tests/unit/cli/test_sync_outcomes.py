@@ -130,3 +130,17 @@ def _cut_after(changes: int, line: Relay, monkeypatch: pytest.MonkeyPatch) -> No
                 line.cut()
 
     monkeypatch.setattr(Application, "__call__", counted)
+
+
+def test_whom_this_machine_deletes_is_not_sent_anything_any_more(till: Till) -> None:
+    till.shop.add("left", 50)
+    till.ok("sync", "pull", "-q")
+    till.add("left", 5, "left-1")
+    told = till("customer", "delete", "left", "--confirm", "left", "-q")
+
+    assert (told.status, told.err) == (0, "warning: 1 change of the customer that waited to be sent will not be\n")
+    assert till.states() == {}
+    assert till.document("sync", "push")["sent"] == 0
+    assert till.error("points", "balance", "left", "--offline")["code"] == "customer_not_found"
+    assert till.error("points", "add", "left", "5", "--key", "left-1", "--offline")["code"] == "customer_deleted"
+    assert till.shop.points("GET", "/customer/left/summary").status == 404

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from keyed_shop import OTHER, SHORT, USED, Alone, KeyedShop
+from keyed_shop import OTHER, SHORT, USED, Alone, KeyedShop, trust_the_disk
 
 from rpctl.backends.port import Sending
 from rpctl.delivery.journal import Delivery, Journal, State
@@ -22,8 +22,9 @@ def shop() -> KeyedShop:
 
 
 @pytest.fixture
-def alone(shop: KeyedShop, tmp_path: Path) -> Iterator[Alone]:
+def alone(shop: KeyedShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Alone]:
     """One that knows nothing yet."""
+    trust_the_disk(monkeypatch)
     alone = Alone(shop, tmp_path)
     shop.time_s = lambda: alone.now_s
     yield alone

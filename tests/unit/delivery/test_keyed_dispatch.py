@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from keyed_shop import USED, Alone, Importer, KeyedShop, hasten
+from keyed_shop import USED, Alone, Importer, KeyedShop, hasten, trust_the_disk
 from shop import add, kinds, many, quicken, redeem
 
 from rpctl.delivery.bulk import Speed
@@ -32,6 +32,7 @@ def shop() -> KeyedShop:
 def make(shop: KeyedShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Makes machines of their own; ``knows``: all that the shop's answers tell."""
     quicken(monkeypatch)
+    trust_the_disk(monkeypatch)
     made: list[Importer] = []
 
     def machine(*, knows: bool = True, **more: Any) -> Importer:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from keyed_shop import SHORT, USED, Alone, Importer, KeyedShop, hasten
+from keyed_shop import SHORT, USED, Alone, Importer, KeyedShop, hasten, trust_the_disk
 from shop import add, quicken, redeem
 
 from rpctl.delivery.bulk import Speed
@@ -187,6 +187,7 @@ def meant(change: Any) -> tuple[str, int]:
 def test_whatever_happens_each_key_counts_once_and_what_is_said_is_so(story: Story) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
         quicken(patched)
+        trust_the_disk(patched)
         hasten(patched)
         patched.setattr("rpctl.delivery.reach._FIRST_PAUSE_S", 0.001)
         patched.setattr("rpctl.delivery.dispatch._TELL_EVERY_S", 0.0)

@@ -441,9 +441,9 @@ def _slow(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Stage.store
 
     def slowly(*arguments: Any) -> None:
-        time.sleep(0.05)
+        time.sleep(0.02)
         store(*arguments)
-        time.sleep(0.05)
+        time.sleep(0.02)
 
     monkeypatch.setattr(Stage, "store", slowly)
 

@@ -6,6 +6,7 @@ import gzip
 import time
 import zlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -171,7 +172,9 @@ def test_a_packed_answer_is_unpacked(client: Make, serve: Make) -> None:
     assert client(serve(answering(_packed)).url).http.request("GET", "/points").body == b"2000"
 
 
+@cache
 def _bomb(layers: int) -> bytes:
+    """An answer of 256 MiB, packed once for all tests: that takes longer than they do."""
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(256)) + packer.flush()
     for _ in range(layers - 1):

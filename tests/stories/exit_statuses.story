@@ -112,11 +112,11 @@ hint: What the command changed is changed; make room where the output goes, then
 [75]
 
 # 130 and 143: stopped. What was reported done is safe, and the same command goes on.
-$ sleep 2 | timeout --foreground --preserve-status -s INT 1 rpctl points import -
+$ timeout --foreground --preserve-status -s INT 1 rpctl points import - < <(sleep 2)
 error: Interrupted.
 hint: What was reported done is safe; the same command goes on where it stopped.
 [130]
-$ sleep 2 | timeout --foreground --preserve-status -s TERM 1 rpctl points import -
+$ timeout --foreground --preserve-status -s TERM 1 rpctl points import - < <(sleep 2)
 error: Stopped by the system.
 hint: What was reported done is safe; the same command goes on where it stopped.
 [143]

@@ -323,7 +323,7 @@ complete -c rpctl -n '__rpctl_at \'sync status\'' -l limit -x -d 'List at most s
 complete -c rpctl -n '__rpctl_at \'sync push\'' -l dry-run -d 'Tell what would happen, change nothing'
 complete -c rpctl -n '__rpctl_at \'sync push\'' -l retry -x -d 'Send this conflict once more; repeatable'
 complete -c rpctl -n '__rpctl_at \'sync push\'' -l retry-all -d 'Send every conflict once more'
-complete -c rpctl -n '__rpctl_at \'sync push\'' -l drop -x -d 'Give this conflict up: it never counts; repeatable'
+complete -c rpctl -n '__rpctl_at \'sync push\'' -l drop -x -d 'Give up this conflict, or a change that stays unclear; repeatable'
 complete -c rpctl -n '__rpctl_at \'sync push\'' -l drop-all -d 'Give every conflict up'
 complete -c rpctl -n '__rpctl_at \'sync push\'' -l wait -d 'Wait where another process is pushing or pulling'
 complete -c rpctl -n '__rpctl_at \'sync push\'' -l concurrency -x -d 'Requests at a time, 1 to 128; by default 8'

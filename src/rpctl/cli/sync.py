@@ -30,9 +30,9 @@ def status(
     $ rpctl sync status
     $ rpctl sync status -o json | jq '.changes[] | select(.state == "conflict")'
 
-    A change is waiting; held, where it waits behind a conflict of its customer; or a conflict: the service refused it,
-    and both sides are shown. `rpctl sync push --retry KEY` sends a conflict once more, --drop KEY gives it up. The
-    service is not asked.
+    A change is waiting; held, where it waits behind a conflict of its customer; unclear, where it was sent and nothing
+    tells whether it is in; or a conflict: the service refused it, and both sides are shown. The service is not asked.
+    `rpctl sync push --retry KEY` sends a conflict once more, --drop KEY gives it up.
     """
     from rpctl.cli.syncing import Syncing
 
@@ -50,7 +50,7 @@ def push(
     retry_all: Annotated[bool, typer.Option("--retry-all", help="Send every conflict once more.")] = False,
     drop: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY", help="Give this conflict up: it never counts; repeatable."),
+        typer.Option(metavar="KEY", help="Give up this conflict, or a change that stays unclear; repeatable."),
     ] = None,
     drop_all: Annotated[bool, typer.Option("--drop-all", help="Give every conflict up.")] = False,
     wait: Wait = False,
@@ -78,6 +78,8 @@ def push(
     session: Session = ctx.obj
     if (retry and retry_all) or (drop and drop_all) or (retry_all and drop_all):
         raise UsageError("Name the conflicts, or take all of them.", "--retry KEY, or --retry-all")
+    if twice := set(retry or ()) & set(drop or ()):
+        raise UsageError(f"The conflict {sorted(twice)[0]} is to be sent once more and to be given up.", "Choose one.")
     wanted = Wanted(
         retry=None if retry_all else [parse_id(key, "key") for key in retry or ()],
         drop=None if drop_all else [parse_id(key, "key") for key in drop or ()],

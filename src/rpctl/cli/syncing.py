@@ -79,7 +79,6 @@ class Syncing:
         self._session.check_fields([column.name for column in _CHANGE_COLUMNS])
         counts, state = self._outbox.counts(), self._mirror.state()
         now = self._session.clock()
-        held = {row.sending.customer_id for row in self._outbox.conflicts()}
         age_s = None if state.pulled_at is None else (now - state.pulled_at) // 1000
         document = {
             "schema": "rpctl.sync-status/1",
@@ -90,7 +89,7 @@ class Syncing:
             "customers": counts.customers,
             "since": _moment(counts.since),
             "mirror": {"customers": state.customers, "pulledAt": _moment(state.pulled_at), "ageS": age_s},
-            "changes": [self._change(row, held) for row in islice(self._open_rows(), limit)],
+            "changes": self._changes(limit),
         }
         return View(
             (document,),
@@ -105,6 +104,20 @@ class Syncing:
         while page := self._outbox.open_rows(after, _PAGE):
             yield from page
             after = page[-1].position
+
+    def _changes(self, limit: int) -> list[dict[str, Any]]:
+        held = {row.sending.customer_id for row in self._outbox.conflicts()}
+        rows = list(islice(self._open_rows(), limit))
+        unclear = self._unclear([row.key for row in rows])
+        return [self._change(row, held) | ({"state": "unclear"} if row.key in unclear else {}) for row in rows]
+
+    def _unclear(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys of which it could not be told whether their changes are in."""
+        from rpctl.delivery.journal import State as Sent
+
+        journal = self._session.journal(self._target)
+        found = journal.find_all(keys) if keys and journal.is_made else {}
+        return {key for key, row in found.items() if row.state is Sent.UNKNOWN}
 
     def _change(self, row: Waiting, held: set[str]) -> dict[str, Any]:
         """A change that is not sent: our side, and of a conflict the service's."""
@@ -154,8 +167,9 @@ class Syncing:
         from rpctl.sync.push import Push
 
         session, began = self._session, self._session.clock()
-        retried = outbox.retry(wanted.retry) if wanted.retry is None or wanted.retry else 0
-        dropped = outbox.drop(wanted.drop) if wanted.drop is None or wanted.drop else 0
+        retried, dropped = 0, 0
+        if wanted.settles:
+            retried, dropped = outbox.settle(wanted.retry, wanted.drop, self._unclear(wanted.drop or ()))
         pushed = None
         if outbox.counts().waiting or outbox.touched():
             bulk = session.bulk(wanted.concurrency or DEFAULT_CONCURRENCY, wanted.rate, writing=not wanted.dry_run)
@@ -174,7 +188,7 @@ class Syncing:
         told = {row.key: error for row, error in found.conflicts}
         standing = outbox.conflicts()
         standing += [row for row, _ in found.conflicts] if wanted.dry_run else []
-        held_back = outbox.held_back() + (found.held_back if wanted.dry_run else 0)
+        held_back = outbox.held_back() + found.stuck + (found.held_back if wanted.dry_run else 0)
         document = {
             "schema": "rpctl.sync-push/1",
             "dryRun": wanted.dry_run,
@@ -213,6 +227,7 @@ class Syncing:
             terminal.note(f"`{retry}` sends a conflict once more, --drop KEY gives it up")
         if document["unknown"]:
             terminal.warn(f"unknown: {document['unknown']} changes; the same command looks again for them")
+            terminal.note("`rpctl points history CUSTOMER` shows what is in; --drop KEY gives up what cannot be told")
         if not (document["waiting"] or conflicts):
             terminal.note("nothing waits to be sent")
         if wanted.dry_run:

@@ -3,6 +3,7 @@
     waiting -> sent -> done             the service has it; the mirror shows it too
     waiting -> conflict -> waiting      refused by the service; to be sent once more
                conflict -> dropped      given up; its key is free again
+    waiting -> dropped                  the same, where nobody can tell whether the service has it
 
 While a customer has a conflict, nothing else of that customer is sent. Every method is one transaction and may raise
 what a ledger raises; reading where there is no file answers like an empty outbox.
@@ -11,7 +12,7 @@ what a ledger raises; reading where there is no file answers like an empty outbo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -133,23 +134,31 @@ class Outbox:
             tables.outbox.mark(marks, self._ledger.setting.clock())
 
     def retry(self, keys: Sequence[str] | None) -> int:
-        """Conflicts are to be sent once more, all of them or those with these keys: how many. Raises `NotFound`, and
-        nothing is changed, where a key is that of no conflict."""
-        with self._ledger.offline(self._target, write=True) as tables:
-            rows = _conflicts(tables, keys)
-            tables.outbox.wait_again(row.position for row in rows)
-        return len(rows)
+        """Conflicts are to be sent once more, all of them or those with these keys: how many. Raises as `settle`."""
+        return self.settle(keys, ())[0]
 
     def drop(self, keys: Sequence[str] | None) -> int:
         """Conflicts are given up, all of them or those with these keys, and with each what would have reversed it: how
-        many changes. Raises as `retry` does."""
+        many changes. Raises as `settle`."""
+        return self.settle((), keys)[1]
+
+    def settle(
+        self, retry: Sequence[str] | None, drop: Sequence[str] | None, unclear: Collection[str] = ()
+    ) -> tuple[int, int]:
+        """Both at once; ``unclear``: keys of changes that may be in and may not, which may be dropped too: they are not
+        looked for any more. None: all conflicts, or all that are left. Raises `NotFound`, and nothing is changed, where
+        a key is that of no conflict."""
         with self._ledger.offline(self._target, write=True) as tables:
+            again = _conflicts(tables, retry)
+            tables.outbox.wait_again(row.position for row in again)
+            lost = [row for row in tables.outbox.known([*unclear]).values() if row.state == State.WAITING]
+            keys = None if drop is None else [key for key in drop if key not in {row.key for row in lost}]
             positions: set[int] = set()
-            for row in _conflicts(tables, keys):
+            for row in [*_conflicts(tables, keys), *lost]:
                 sending = sending_of(row.sending, row.customer_id, row.key)
                 positions.update((row.position, *tables.outbox.reversals_of(row.customer_id, sending.entry_id)))
             tables.outbox.drop(sorted(positions), self._ledger.setting.clock())
-        return len(positions)
+        return len(again), len(positions)
 
     def forget(self, customer_id: str) -> None:
         """A customer was deleted: nothing of theirs is sent any more and their text goes; the keys stay, so that none

@@ -39,19 +39,21 @@ _REREAD_AT_ONCE: Final = 200
 
 @dataclass(slots=True)
 class Pushed:
-    """What a push came to, in changes; ``waiting``: how many there were to send; ``held_back``: left behind a conflict
-    or an unclear change of their customer; ``conflicts``: rows that the service refuses now; ``refreshed``: customers
-    read anew. Points are those of ``sent``."""
+    """What a push came to, in changes; ``waiting``: how many there were to send; ``held_back``: left behind a
+    conflict of this push, ``stuck``: behind an unclear change; ``conflicts``: rows that the service refuses now;
+    ``refused``: whose these are; ``refreshed``: customers read anew. Points are those of ``sent``."""
 
     waiting: int = 0
     sent: int = 0
     already_sent: int = 0
     unknown: int = 0
     held_back: int = 0
+    stuck: int = 0
     points_added: int = 0
     points_redeemed: int = 0
     refreshed: int = 0
     conflicts: list[tuple[Waiting, RpctlError]] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
 
     def count(self, row: Waiting, outcome: Outcome) -> None:
         """What became of one."""
@@ -66,10 +68,13 @@ class Pushed:
             self.already_sent += 1
         elif isinstance(outcome, Refused):
             self.conflicts.append((row, outcome.error))
+            self.refused.add(row.sending.customer_id)
         elif isinstance(outcome, Unknown):
             self.unknown += 1
-        else:
+        elif row.sending.customer_id in self.refused:
             self.held_back += 1
+        else:
+            self.stuck += 1
 
 
 class Push:
@@ -133,8 +138,7 @@ class Push:
 
     def refresh(self) -> None:
         """Reads the customers anew whose changes were sent, and those with conflicts: what is known of them."""
-        conflicting = {row.sending.customer_id for row, _ in self._pushed.conflicts}
-        customers = sorted({*self._outbox.touched(), *conflicting})
+        customers = sorted({*self._outbox.touched(), *self._pushed.refused})
         for at in range(0, len(customers), _REREAD_AT_ONCE):
             some = customers[at : at + _REREAD_AT_ONCE]
             read_at = self._world.clock()

@@ -131,6 +131,24 @@ def test_how_sync_ends_where_it_is_asked_wrongly(stocked: Till, words: str, stat
     assert (stocked.kept(), stocked.asked(requests)) == (kept, [])
 
 
+def test_what_becomes_of_conflicts_is_settled_together_or_not_at_all(stocked: Till) -> None:
+    for name in ("two", "three"):
+        stocked.shop.add(name, 50)
+        stocked.ok("sync", "pull", name, "-q")
+        stocked.redeem(name, 40, f"{name}-1")
+        stocked.shop.redeem(name, 30)
+    assert stocked("sync", "push", "-q").status == 3
+    kept = stocked.kept()
+    for words in ("--retry two-1 --drop other", "--drop two-1 --retry other"):
+        assert stocked.error("sync", "push", *words.split())["code"] == "not_found"
+    assert stocked.kept() == kept
+    assert stocked.error("sync", "push", "--retry", "two-1", "--drop", "two-1")["exitStatus"] in (2, 5)
+    assert stocked.kept() == kept
+
+    rest = stocked.document("sync", "push", "--drop-all", "--retry", "three-1", status=3)
+    assert (rest["retried"], rest["dropped"], stocked.states()) == (1, 1, {"three-1": "conflict"})
+
+
 @pytest.mark.parametrize("verb", ["status", "push", "pull"])
 @pytest.mark.parametrize(
     ("environ", "status"), [({"RPCTL_BACKEND": "ledger"}, 2), ({"RPCTL_TENANT": ""}, 7), ({"RPCTL_URL": "x"}, 7)]

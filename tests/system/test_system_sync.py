@@ -44,7 +44,7 @@ def till(machine: Machine, service: Running) -> Machine:
 def sheet(till: Machine) -> Sheet:
     """A file that is recorded, a third of whose rows redeem what rows before them added."""
     sheet = write_sheet(till.work / "rows.csv", ROWS, 1, 40)
-    report = till.run("points", "import", "rows.csv", "--offline", "-o", "json").ok().document
+    report = till.here("points", "import", "rows.csv", "--offline", "-o", "json").ok().document
     assert (report["applied"], report["refused"]) == (ROWS, 0)
     return sheet
 
@@ -63,7 +63,7 @@ def begin(till: Machine, service: Running, changes: int) -> subprocess.Popen[byt
 
 
 def status(till: Machine) -> dict[str, Any]:
-    return dict(till.run("sync", "status", "-o", "json").ok().document)
+    return dict(till.here("sync", "status", "-o", "json").ok().document)
 
 
 def is_right(till: Machine, service: Running, sheet: Sheet) -> bool:
@@ -91,7 +91,7 @@ def test_a_push_that_is_killed_again_and_again_sends_each_change_once(
     assert 0 < last["alreadySent"] < ROWS / 2
     assert is_right(till, service, sheet)
     sent = posts(service)
-    assert till.run("sync", "push", "-o", "json").ok().document["waiting"] == 0
+    assert till.here("sync", "push", "-o", "json").ok().document["waiting"] == 0
     assert posts(service) == sent
 
 
@@ -108,7 +108,7 @@ def test_a_push_that_is_stopped_goes_on_with_the_same_command(
     assert "Traceback" not in stopped.err
     assert "the same command" in stopped.error["hint"]
     assert 0 < left < ROWS
-    last = till.run("sync", "push", "-o", "json").ok().document
+    last = till.here("sync", "push", "-o", "json").ok().document
     assert last["sent"] + last["alreadySent"] == last["waiting"] == left
     assert is_right(till, service, sheet)
 
@@ -163,7 +163,7 @@ def test_a_pull_that_breaks_off_keeps_what_it_read_and_removes_nobody(
     loaded.write_text("customer_id,points\n" + "".join(f"C{number:04d},5\n" for number in range(1000)))
     with running(token_lifetime_s=10**9, load=loaded) as service:
         till.environ |= service.environ
-        first = till.run("sync", "pull", "-o", "json").ok().document
+        first = till.here("sync", "pull", "-o", "json").ok().document
         service.add("C0000", 1)
         service.add("C0999", 1)
         service.points("DELETE", "/customer/C0001")
@@ -176,7 +176,7 @@ def test_a_pull_that_breaks_off_keeps_what_it_read_and_removes_nobody(
         stopped = finish(process)
         kept, pulled_at = mirrored(till), status(till)["mirror"]["pulledAt"]
         monkeypatch.undo()
-        again = till.run("sync", "pull", "-o", "json").ok().document
+        again = till.here("sync", "pull", "-o", "json").ok().document
 
     assert (first["customers"], first["removed"], pulled_at) == (1000, 0, first["pulledAt"])
     assert refusal(stopped, 75) if end == "of the service" else stopped.status == -signal.SIGKILL

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -104,10 +106,42 @@ def compare(name: str, printed: str, kept: bool) -> None:
         file.write_bytes(printed.encode())
 
 
+@dataclass
+class Written:
+    """Copies of the home and the working folder of who wrote the books, and where the numbers of chance stood then;
+    None: nobody has yet."""
+
+    folder: Path
+    chance: object = None
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The books that the first test writes, for all others."""
+    return Written(tmp_path_factory.mktemp("written"))
+
+
 @pytest.fixture
-def books(rpctl: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+def books(
+    rpctl: CommandLine, home: Path, tmp_path: Path, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> CommandLine:
     """A command line on a ledger in which something of everything has happened."""
     monkeypatch.setenv("COLUMNS", "80")  # help asks the process itself for its width
+    if written.chance is None:
+        write(rpctl, tmp_path)
+        shutil.copytree(home, written.folder / "home")
+        shutil.copytree(tmp_path, written.folder / "work")
+        written.chance = rpctl._random.getstate()
+    else:
+        shutil.copytree(written.folder / "home", home, dirs_exist_ok=True)
+        shutil.copytree(written.folder / "work", tmp_path, dirs_exist_ok=True)
+        rpctl._random.setstate(written.chance)
+    rpctl.at("2026-03-05T12:00:00Z")
+    return rpctl
+
+
+def write(rpctl: CommandLine, folder: Path) -> None:
+    """Something of everything, in a ledger and in the working folder."""
     rpctl.at("2026-01-10T09:30:00Z")
     rpctl.ok("ledger", "info")
     rpctl.ok("points", "add", "C1", "209", "--reference", "order-1", "--valid-until", "2026-02-28", "--key", "k1")
@@ -121,12 +155,11 @@ def books(rpctl: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     rpctl.ok("customer", "create", "anna@example.com")
     assert rpctl("options", "create", "--from", "-", stdin=json.dumps(OPTION)).status == 0
     rpctl.ok("options", "create", "--name", "Free shipping", "--points", "20", "--free-shipping")
-    (tmp_path / "changes.csv").write_text(
+    (folder / "changes.csv").write_text(
         "customer_id,points,reference_id\n0042,7,order-8\n0042,-100,\nC9,12,order-9\nC9,x,\n", encoding="utf-8"
     )
     assert rpctl("points", "import", "changes.csv", "--rejects", "first.csv").status == 3
     rpctl.ok("ledger", "backup", "empty.db", "--ledger", empty_ledger(rpctl))
-    return rpctl
 
 
 def empty_ledger(rpctl: CommandLine) -> str:

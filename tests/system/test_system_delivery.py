@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,14 @@ def service() -> Iterator[Running]:
 
 def surroundings(service: Running, settle_s: str = "0") -> dict[str, str]:
     return {**service.exports, "RPCTL_SETTLE_S": settle_s, "RPCTL_KEYRING": "off"}
+
+
+@contextmanager
+def answering_late(service: Running, latency_s: float) -> Iterator[None]:
+    """The service keeps its answers for so long, and does so only while it matters."""
+    service.sandbox.application._latency_s = latency_s
+    yield
+    service.sandbox.application._latency_s = 0
 
 
 def posts(service: Running, customer_id: str) -> int:
@@ -198,44 +206,44 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_command_that_is_stopped_in_mid_request_counts_once_with_the_hinted_key(
-    stop: signal.Signals, home: Path
+    stop: signal.Signals, service: Running, home: Path
 ) -> None:
-    with running(token_lifetime_s=10**9, latency_s=0.4) as service:
-        started(service, home, "points", "add", "C0", "1").communicate(timeout=30)  # a token is at hand from now on
+    started(service, home, "points", "add", "C0", "1").communicate(timeout=30)  # a token is at hand from now on
+    with answering_late(service, 0.4):
         words = ["points", "add", "C1", "50", *(["--key", "k"] if stop == signal.SIGKILL else [])]
         process = started(service, home, *words)
         wait_for(lambda: states(home) == ["sending"])
         time.sleep(0.1)  # the request is on its way, and the service takes its time
         process.send_signal(stop)
         _, err = process.communicate(timeout=30)
-        if stop != signal.SIGKILL:
-            assert process.returncode == 128 + stop
-            found = re.search(r"--key ([0-9a-f]{24})", err)
-            assert found, err
-            words += ["--key", found[1]]
-        again = started(service, home, *words, settle_s="0.5")
-        _, err = again.communicate(timeout=30)
+    if stop != signal.SIGKILL:
+        assert process.returncode == 128 + stop
+        found = re.search(r"--key ([0-9a-f]{24})", err)
+        assert found, err
+        words += ["--key", found[1]]
+    again = started(service, home, *words, settle_s="0.5")
+    _, err = again.communicate(timeout=30)
 
-        assert again.returncode == 0, err
-        assert "is in already" in err
-        assert posts(service, "C1") == 1
-        assert balances(service) == {"C0": 1, "C1": 50}
+    assert again.returncode == 0, err
+    assert "is in already" in err
+    assert posts(service, "C1") == 1
+    assert balances(service) == {"C0": 1, "C1": 50}
 
 
-def test_an_unfinished_change_of_the_customer_is_settled_before_a_new_one(home: Path) -> None:
-    with running(token_lifetime_s=10**9, latency_s=0.3) as service:
-        started(service, home, "points", "add", "C0", "1").communicate(timeout=30)
+def test_an_unfinished_change_of_the_customer_is_settled_before_a_new_one(service: Running, home: Path) -> None:
+    started(service, home, "points", "add", "C0", "1").communicate(timeout=30)
+    with answering_late(service, 0.3):
         process = started(service, home, "points", "add", "C1", "50", "--key", "k")
         wait_for(lambda: states(home) == ["sending"])
         time.sleep(0.1)
         process.kill()
         process.communicate(timeout=30)
-        other = started(service, home, "points", "redeem", "C1", "50", "--key", "r", settle_s="0.5")
-        _, err = other.communicate(timeout=30)
+    other = started(service, home, "points", "redeem", "C1", "50", "--key", "r", settle_s="0.5")
+    _, err = other.communicate(timeout=30)
 
-        assert other.returncode == 0, err
-        assert "key k of customer C1, sent earlier, is in" in err
-        assert balances(service) == {"C0": 1, "C1": 0}
+    assert other.returncode == 0, err
+    assert "key k of customer C1, sent earlier, is in" in err
+    assert balances(service) == {"C0": 1, "C1": 0}
 
 
 def test_the_journal_comes_before_the_request(service: Running, command_line: Callable[..., Any], home: Path) -> None:

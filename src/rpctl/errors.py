@@ -189,9 +189,10 @@ class EarnsNothing(Refused):
 
 
 class KeyReused(Refused):
-    """The key belongs to another change."""
+    """The key belongs to another change. ``is_elsewhere``: all that is known of it is that the service has seen it."""
 
     code = "key_reused"
+    is_elsewhere = False
     default_hint = "A key stands for one change. Repeat that very change, or use another key for this one."
 
 

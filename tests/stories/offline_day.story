@@ -51,7 +51,7 @@ warning: refused: 1 of 3 rows; they are in slips.rejected.csv
 }
 [3]
 $ rpctl customer delete dora --confirm dora --offline
-error: `rpctl customer delete` cannot be done offline: Profile till works on a service, and only changes of points are recorded to be sent later.
+error: `rpctl customer delete` cannot be done offline: profile till works on a service, and only changes of points are recorded to be sent later.
 hint: Do it without --offline when the service can be reached; --ledger FILE works on a ledger of its own.
 [6]
 $ rpctl sync status --fields customerId,type,points,state,reference-id

@@ -55,7 +55,7 @@ CASES: Final[Mapping[str, str]] = {
     "rpctl points balance C1 --output=c": "csv",
     "rpctl points history C1 --type ": "added redeemed expired backdated unexplained",
     "rpctl points history C1 --type=r": "redeemed",
-    "rpctl profile create till --backend ": "ledger emporix",
+    "rpctl profile create till --backend ": "ledger emporix bonifiq",
     "rpctl points add C1 50 --ex": "--existing",
     "rpctl points add C1 50 --op": "",
     "rpctl points redeem C1 --op": "--option",

@@ -240,10 +240,11 @@ class Sending(NamedTuple):
 
 class Receipt(NamedTuple):
     """What a service tells beside the success of a change. ``warning``: what it remarks on it, in a sentence;
-    ``active_points``: what the customer has now."""
+    ``active_points``: what the customer has now; ``is_only``: that it is the customer's only change so far."""
 
     warning: str | None = None
     active_points: int | None = None
+    is_only: bool = False
 
 
 class Unsettled(Exception):

@@ -16,6 +16,8 @@ import typer
 from rpctl.cli.options import Group, lone, noun
 from rpctl.cli.services import Session
 from rpctl.errors import (
+    CustomerNotFound,
+    InsufficientPoints,
     Interrupted,
     InvalidFile,
     InvalidValue,
@@ -201,6 +203,10 @@ def _hint(error: RpctlError, session: Session) -> str | None:
         return f"Run it again with --key {session.fresh_key}: it counts once, whether it was done already or not."
     if error.hint is None and isinstance(error, UsageError):
         return "Nothing was changed; the command's --help tells what is allowed."
+    if isinstance(error, InsufficientPoints | CustomerNotFound):
+        from rpctl.cli.worlds import hint_of
+
+        return hint_of(session, error)
     return error.hint
 
 

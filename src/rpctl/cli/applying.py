@@ -65,7 +65,8 @@ def _note(session: Session, change: Change, outcome: Applied, *, key_given: bool
     if not key_given:
         note(f"key {change.key}")
     if outcome.created_customer and getattr(change, "customers", None) != "new":
-        note(f"customer {change.customer_id} is new")
+        is_offline = session.settings.records_offline
+        note(f"customer {change.customer_id} is {'not known offline' if is_offline else 'new'}")
     if outcome.expired_on_arrival:
         note("these points are past their validity already")
     if outcome.short:

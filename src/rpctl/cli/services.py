@@ -145,7 +145,7 @@ class Session:
         backend = self._opened()
         if not isinstance(backend, LedgerBackend):
             raise UnsupportedOperation(
-                f"`{self.path}` works on a local ledger, and {self.whose} works on a service.",
+                f"`{self.path}` works on a local ledger, and {_inside(self.whose)} works on a service.",
                 "--offline works on the profile's own ledger; another profile or --offline --ledger FILE on another.",
             )
         return backend
@@ -275,8 +275,8 @@ class Session:
 
     def _refuse_offline(self) -> NoReturn:
         raise UnsupportedOperation(
-            f"`{self.path}` cannot be done offline: {self.whose} works on a service, and only changes of points are "
-            "recorded to be sent later.",
+            f"`{self.path}` cannot be done offline: {_inside(self.whose)} works on a service, and only changes of "
+            "points are recorded to be sent later.",
             "Do it without --offline when the service can be reached; --ledger FILE works on a ledger of its own.",
         )
 
@@ -299,7 +299,7 @@ class Session:
             self._refuse_offline()
         if not self.settings.is_online:
             raise UnsupportedOperation(
-                f"`{self.path}` works on a service, and {self.whose} works on a local ledger.",
+                f"`{self.path}` works on a service, and {_inside(self.whose)} works on a local ledger.",
                 "`rpctl profile create NAME --backend emporix --tenant TENANT --client-id ID` makes a profile for one.",
             )
         self._check_command()
@@ -397,7 +397,8 @@ class Session:
         """The profile, the service or the ledger, as a person would call it."""
         if self.settings.profile:
             return f"Profile {self.settings.profile}"
-        return f"Backend {self.settings.backend}" if self.settings.is_online else f"The ledger {self.settings.ledger}"
+        has_service = self.settings.is_online or self.settings.records_offline
+        return f"Backend {self.settings.backend}" if has_service else f"The ledger {self.settings.ledger}"
 
     def _say_where(self) -> None:
         settings = self.settings
@@ -510,6 +511,11 @@ class Session:
         except (OSError, RpctlError):
             return None
         return path
+
+
+def _inside(name: str) -> str:
+    """What begins a sentence, in the middle of one."""
+    return name[:1].lower() + name[1:]
 
 
 def _os_user() -> str:

@@ -16,6 +16,7 @@ from rpctl.sync.outbox import Outbox, State
 
 if TYPE_CHECKING:
     from rpctl.cli.services import Session
+    from rpctl.domain.values import Instant
     from rpctl.errors import RpctlError
     from rpctl.sync.outbox import Waiting
     from rpctl.sync.push import Pushed
@@ -303,16 +304,27 @@ def say_how_old(session: Session) -> None:
     """Tells whoever works offline what the answers rest on."""
     ledger, target = session.own_ledger, session.target
     state, counts = Mirror(ledger, target).state(), Outbox(ledger, target).counts()
-    if state.pulled_at is None:
+    if state.pulled_at is None and state.customers:
+        truth = f"what the service had of {_counted(state.customers, 'customer')} when each was fetched"
+        session.offline_book.on_truth = lambda who, read_at: _say_when(session, who, read_at)
+    elif state.pulled_at is None:
         truth = "nothing was fetched from the service yet"
     else:
-        truth = f"what the service had on {format_instant(state.pulled_at)[:16].replace('T', ' ')} UTC"
-        truth += f" ({_age((session.clock() - state.pulled_at) // 1000)} ago)"
+        truth = f"what the service had on {_when(session, state.pulled_at)}"
     waits = f"{_counted(counts.waiting, 'change')} {'waits' if counts.waiting == 1 else 'wait'}"
     told = f"offline: {truth}; {waits if counts.waiting else 'nothing waits'} to be sent"
     if counts.conflicts:
         told += f"; without {_counted(counts.conflicts, 'conflict')} (`rpctl sync status`)"
     session.terminal.note(told)
+
+
+def _say_when(session: Session, customer_id: str, read_at: Instant | None) -> None:
+    if read_at is not None:
+        session.terminal.note(f"customer {customer_id} was fetched on {_when(session, read_at)}")
+
+
+def _when(session: Session, at: Instant) -> str:
+    return f"{format_instant(at)[:16].replace('T', ' ')} UTC ({_age((session.clock() - at) // 1000)} ago)"
 
 
 def _age(seconds: int) -> str:

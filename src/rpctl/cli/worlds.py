@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from rpctl.errors import UnsupportedOperation
+from rpctl.errors import CustomerNotFound, InsufficientPoints, UnsupportedOperation
 
 if TYPE_CHECKING:
     from rpctl.cli.services import Session
+    from rpctl.errors import RpctlError
 
 _TOKENS: Final = "tokens"
 
@@ -70,6 +71,8 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "--scope": "Leave it out: requests carry the client id and the secret.",
 }
 _ELSEWHERE: Final = "It is done in the shop's own administration; --offline --ledger FILE works on a local ledger."
+_WHICH_ID: Final = "Check the id: it is the customer's id in the shop, usually the e-mail address."
+_HISTORY: Final = "Nothing was taken; `rpctl points history CUSTOMER` shows every change."
 _NAMES: Final[Mapping[str, str]] = {"bonifiq": "BonifiQ"}
 
 
@@ -80,6 +83,21 @@ def check_command(session: Session) -> None:
     command = next((name for name in named if name in _COMMANDS), None)
     if command is not None:
         _check(session, f"`{session.path}`", command, _COMMANDS[command])
+
+
+def hint_of(session: Session, error: RpctlError) -> str | None:
+    """What to do about an error in the profile's world: a hint that names a command which the service has nothing for
+    names another one. Raises nothing."""
+    if error.hint is None or "settings" not in session.__dict__:  # not known yet
+        return error.hint
+    settings = session.settings
+    if not (settings.is_online or settings.records_offline):
+        return error.hint
+    if isinstance(error, CustomerNotFound) and error.hint == CustomerNotFound.default_hint:
+        return error.hint if "everybody" in session.capabilities else _WHICH_ID
+    if isinstance(error, InsufficientPoints) and error.hint == InsufficientPoints.default_hint:
+        return error.hint if "reversals" in session.capabilities else _HISTORY
+    return error.hint
 
 
 def check_options(session: Session, typed: Mapping[str, object]) -> None:

@@ -144,7 +144,7 @@ class _Sending:
         if wanted is not None:
             is_lesson = covers(receipt.active_points, sending) is wanted
             self._keys.learn(sending, receipt, repeat(self._service, sending) if is_lesson else None)
-        return Applied(sending.points, as_told(sending, receipt))
+        return Applied(sending.points, as_told(sending, receipt), receipt.is_only and sending.kind == "add")
 
     def _not_answered(self, lost: Unsettled) -> Outcome | None:
         self._lost, self._is_unclear = lost, True

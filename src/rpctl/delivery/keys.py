@@ -113,7 +113,13 @@ class UsedKeys:
         if was_refused(row) and self.known is not None and not self.known.frees:
             told = f"The key {row.key!r} was used: for another change, or by this one when it was refused before."
             return KeyReused(told, "Use another key for it; the points are as they were.", key=row.key)
-        return KeyReused(f"The key {row.key!r} belongs to another change.", key=row.key)
+        refusal = KeyReused(
+            f"The service has seen the key {row.key!r} before: from another machine, for this change or another one.",
+            "`rpctl points history CUSTOMER` shows whether it is in; only if it is not, send it with another key.",
+            key=row.key,
+        )
+        refusal.is_elsewhere = True
+        return refusal
 
     def is_used(self, error: RpctlError) -> bool:
         """Whether the answer is the one to a used key, and stands for nothing else."""

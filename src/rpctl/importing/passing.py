@@ -259,7 +259,7 @@ class Pass:
             report.unknown += 1
         elif is_refusal(outcome):
             reused = None
-            if isinstance(outcome.error, KeyReused):
+            if isinstance(outcome.error, KeyReused) and not outcome.error.is_elsewhere:
                 reused = self._rows.planner.reused(piece.rows[at], change.key, piece.ordinal + at)
             self._refuse(piece, at, outcome.error.code, reused or outcome.error.message)
             if self._strict and report.overtaken_at_line is None:

@@ -54,6 +54,8 @@ class OfflineBook:
         self._rules = rules
         self._journal = journal
         self._mirror = Mirror(ledger, target)
+        self.on_truth: Callable[[str, Instant | None], None] = lambda _, __: None
+        """Is told of each customer who is read when the truth of that is from; None: there is none."""
 
     # -- changes of points -----------------------------------------------------------------------------
 
@@ -180,10 +182,12 @@ class OfflineBook:
 
     def _standing(self, customer_id: str) -> Standing:
         with self._ledger.offline(self._target) as tables:
-            is_known = tables.mirror.read_at([customer_id]) or tables.outbox.customers([customer_id])
+            read = tables.mirror.read_at([customer_id])
+            is_known = read or tables.outbox.customers([customer_id])
             found = standings(tables, [customer_id])[customer_id]
         if not is_known:
             raise unknown(customer_id)
+        self.on_truth(customer_id, read.get(customer_id))
         return found
 
     def _paged(self, look: Callable[[OfflineTables, Sequence[str], _Balances], list[T]]) -> Iterator[T]:

@@ -34,7 +34,7 @@ from rpctl.errors import CustomerDeleted, CustomerNotFound, InvalidValue, NotFou
 from rpctl.errors import Refused as RefusedError
 from rpctl.sync.documents import program_of, sending_text
 from rpctl.sync.mirror import truth_of
-from rpctl.sync.outbox import waiting_of
+from rpctl.sync.outbox import State, waiting_of
 from rpctl.sync.standing import Standing
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from rpctl.domain.values import Instant
 
 FETCH: Final = "`rpctl sync pull` fetches what is known, while the service can be reached."
+_FETCH_ONE: Final = "While the service can be reached, `rpctl sync pull CUSTOMER` fetches one, `rpctl sync pull` all."
 
 
 class Rules(Protocol):
@@ -292,7 +293,12 @@ def standings(tables: OfflineTables, ids: Sequence[str]) -> dict[str, Standing]:
         for one in ids
     }
     for row in map(waiting_of, tables.outbox.on_top(ids)):
-        found[row.sending.customer_id].count(row.sending, row.recorded_at)
+        standing, sending = found[row.sending.customer_id], row.sending
+        if sending.reverses is not None and not standing.has_reversed(sending):
+            own = tables.outbox.by_entry(sending.customer_id, sending.reverses)
+            if own is not None and own.state in (State.SENT, State.DONE):
+                standing.name(waiting_of(own).sending)
+        standing.count(sending, row.recorded_at)
     return found
 
 
@@ -312,5 +318,5 @@ def _check_can_wait(change: Change) -> None:
 def unknown(customer_id: str) -> CustomerNotFound:
     """The refusal of a customer whom neither the mirror nor the outbox has."""
     return CustomerNotFound(
-        f"There is no customer {customer_id} among those that are known offline.", FETCH, customerId=customer_id
+        f"There is no customer {customer_id} among those that are known offline.", _FETCH_ONE, customerId=customer_id
     )

@@ -392,7 +392,8 @@ def test_a_key_that_another_machine_used_is_refused(shop: KeyedShop, taught: Alo
     shop.keys.add("a")
     told = taught.add(5, "a")
     assert isinstance(told, Refused)
-    assert (told.error.code, told.error.message) == ("key_reused", "The key 'a' belongs to another change.")
+    message = "The service has seen the key 'a' before: from another machine, for this change or another one."
+    assert (told.error.code, told.error.message) == ("key_reused", message)
     assert (shop.count("a"), taught.state("a")) == (0, "refused")
 
 

@@ -90,6 +90,12 @@ def balance_of(result: Mapping[str, Any]) -> int | None:
     return whole(result.get("PointsBalance"))
 
 
+def changes_of(result: Mapping[str, Any]) -> int | None:
+    """How many changes a customer's history has; None where it is not told."""
+    history = result.get("PointHistory")
+    return len(history) if isinstance(history, list) else None
+
+
 def whole(value: Any) -> int | None:
     """A whole number, also one that is written as a decimal; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MOST:

@@ -16,6 +16,7 @@ from rpctl.backends.bonifiq.answers import (
     Unreadable,
     balance_of,
     change_of,
+    changes_of,
     complaint_of,
     document_of,
     result_of,
@@ -87,7 +88,9 @@ class BonifiqBackend:
             raise _unsettled(answer, told) from None
         if severity == ERROR:
             raise refusal_of(answer, document)
-        return Receipt(remark_of(document) if severity == WARNING else None, balance_of(result_of(document)))
+        result = result_of(document)
+        remark = remark_of(document) if severity == WARNING else None
+        return Receipt(remark, balance_of(result), is_only=changes_of(result) == 1)
 
     def active_points(self, customer_id: str) -> int:
         """See the port."""

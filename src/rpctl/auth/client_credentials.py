@@ -6,6 +6,7 @@ Either goes to the service of its account and to nobody else: to another scheme,
 from __future__ import annotations
 
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Generator
 from typing import ClassVar, Final, NoReturn
@@ -94,11 +95,17 @@ class ClientCredentials(Authorization):
         return token.value if token else None
 
     def _new(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, Token]:
+        began_s = time.monotonic()
         with self._tokens.turn():
             token = self._tokens.held()
             if token is not None:
                 return token
-            response = yield _token_request(self._tokens.account, self._tokens.form(), request)
+            self._tokens.check_hope(began_s)
+            try:
+                response = yield _token_request(self._tokens.account, self._tokens.form(), request)
+            except GeneratorExit:
+                self._tokens.not_answered()
+                raise
             return self._tokens.accept(response.status_code, _body(response))
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -88,6 +89,7 @@ class ServiceToken:
         self._turn = threading.Lock()
         self._asked_at = 0
         self._source = "the cache"
+        self._failed_s = float("-inf")
 
     def held(self) -> Token | None:
         """A token that can be used now, none that was refused; ``None`` where one has to be asked for."""
@@ -113,6 +115,16 @@ class ServiceToken:
         """One thread of one process at a time asks for a token; who comes next looks at `held` first."""
         with self._turn, self._cache.turn(self.scopes):
             yield
+
+    def not_answered(self) -> None:
+        """Nothing came of asking for a token."""
+        self._failed_s = time.monotonic()
+
+    def check_hope(self, since_s: float) -> None:
+        """That nobody asked in vain since then, while this one waited for its turn: or each would wait for as long
+        again. Raises `ServiceUnavailable`."""
+        if self._failed_s >= since_s:
+            raise ServiceUnavailable(f"{_host(self.account)} gave out no token.")
 
     def form(self) -> dict[str, str]:
         """What to post. Raises `CredentialsMissing`, `InvalidConfig`."""

@@ -144,6 +144,34 @@ def test_a_refused_token_is_used_by_no_thread_that_comes_later(make: Make, servi
     )
 
 
+def test_who_waits_while_nothing_comes_of_asking_for_a_token_does_not_ask_once_more(
+    make: Make, account: Account, service: Service
+) -> None:
+    credentials = make(RPCTL_CLIENT_SECRET=SECRET)
+    auth = credentials.service([VIEW])
+    request = httpx.Request("GET", f"{account.url}/points")
+    first = auth.sync_auth_flow(request)
+    asked: list[str] = []
+    ended: list[type[BaseException]] = []
+
+    def wait() -> None:
+        try:
+            asked.append(next(auth.sync_auth_flow(request)).method)
+        except BaseException as error:
+            ended.append(type(error))
+
+    assert next(first).method == "POST"
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    waiting.join(0.2)  # it waits for its turn by now
+    first.close()  # what httpx does where no answer came
+    waiting.join(10)
+    assert (asked, ended) == ([], [ServiceUnavailable])
+    again = auth.sync_auth_flow(request)
+    assert next(again).method == "POST"  # whoever comes later asks anew
+    again.close()
+
+
 def test_a_token_that_is_given_out_again_is_used_again(make: Make, service: Service) -> None:
     credentials = make(RPCTL_CLIENT_SECRET=SECRET)
     service.answers = [(200, b'{"access_token": "same"}')] * 2

@@ -17,7 +17,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from rpctl.errors import NotFound
-from rpctl.sync.documents import dump, sending_of
+from rpctl.sync.documents import dump, sending_of, summary_of
+from rpctl.sync.standing import Marks
 
 if TYPE_CHECKING:
     from rpctl.backends.ledger.backend import LedgerBackend
@@ -155,8 +156,7 @@ class Outbox:
             keys = None if drop is None else [key for key in drop if key not in {row.key for row in lost}]
             positions: set[int] = set()
             for row in [*_conflicts(tables, keys), *lost]:
-                sending = sending_of(row.sending, row.customer_id, row.key)
-                positions.update((row.position, *tables.outbox.reversals_of(row.customer_id, sending.entry_id)))
+                positions.update((row.position, *_reversals(tables, row)))
             tables.outbox.drop(sorted(positions), self._ledger.setting.clock())
         return len(again), len(positions)
 
@@ -179,6 +179,15 @@ def waiting_of(row: OutboxRow) -> Waiting:
         row.position, row.key, row.fingerprint.hex(), State(row.state), row.recorded_at,
         sending_of(row.sending, row.customer_id, row.key), row.run, row.line, bool(row.is_known), told, row.who,
     )  # fmt: skip
+
+
+def _reversals(tables: OfflineTables, row: OutboxRow) -> list[int]:
+    """What would have taken the row back, and not what came under the same key from elsewhere."""
+    entry_id = sending_of(row.sending, row.customer_id, row.key).entry_id
+    truth = tables.mirror.truths([row.customer_id]).get(row.customer_id)
+    marks = None if truth is None else Marks(summary_of(truth.summary, truth.customer_id, truth.active_points))
+    found = map(waiting_of, tables.outbox.reversals_of(row.customer_id, entry_id))
+    return [one.position for one in found if marks is None or marks.reversed_by(one.sending) is None]
 
 
 def _conflicts(tables: OfflineTables, keys: Sequence[str] | None) -> list[OutboxRow]:

@@ -20,8 +20,9 @@ from rpctl.delivery.prepare import Preparing, settled_before
 from rpctl.delivery.reconcile import ID
 from rpctl.delivery.requests import already_reversed, marks_of, reversal_of
 from rpctl.domain.outcomes import AlreadyApplied, Applied, Outcome, Refused, Unknown, Withheld
-from rpctl.errors import AlreadyReversed, CustomerDeleted, DeliveryUnderWay, NotFound, RpctlError
+from rpctl.errors import AlreadyReversed, CustomerDeleted, DeliveryUnderWay, EntryNotFound, NotFound, RpctlError
 from rpctl.sync.outbox import State
+from rpctl.sync.standing import may_reverse
 
 if TYPE_CHECKING:
     from rpctl.backends.port import Sending, Service
@@ -248,9 +249,12 @@ class Push:
         markers = self._journal.markers(own.sending.kind) if own is not None and self._journal.is_made else {}
         if own is not None and not markers.get(ID):
             for entry in summary.entries():
-                if entry.token == own.sending.token:
+                if entry.token == own.sending.token and may_reverse(sending, entry):
                     return entry
-        return summary.find(sending.reverses)
+        entry = summary.find(sending.reverses)
+        if not may_reverse(sending, entry):
+            raise EntryNotFound(f"Entry {entry.id} is another one than was reversed offline.", entryId=entry.id)
+        return entry
 
     # -- what became of them ---------------------------------------------------------------------------
 

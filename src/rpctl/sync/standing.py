@@ -23,6 +23,12 @@ _UNTOLD: Final = -1
 """The place of a lot that no entry stands for."""
 
 
+def may_reverse(sending: Sending, entry: Entry) -> bool:
+    """Whether what takes an entry back was recorded for this one: somebody else's may have come under the same key."""
+    is_opposite = isinstance(entry, AddedPoints) == (sending.kind == "redeem")
+    return is_opposite and entry.points == sending.points + sending.short
+
+
 class Marks:
     """The entries of a truth by what a sending is known by (`rpctl.domain.markers`)."""
 
@@ -40,10 +46,10 @@ class Marks:
             found = self._by_reference.get((sending.key, sending.points))
         return found
 
-    def has(self, entry_id: str) -> bool:
-        """Whether there is an entry with this id."""
-        found = self._by_mark.get(entry_id)
-        return found is not None and found.id == entry_id
+    def reversed_by(self, sending: Sending) -> Entry | None:
+        """The entry with the id that the sending takes back."""
+        found = None if sending.reverses is None else self._by_mark.get(sending.reverses)
+        return found if found is not None and found.id == sending.reverses and may_reverse(sending, found) else None
 
 
 def open_lots(truth: Summary, read_at: Instant) -> list[OpenLot]:
@@ -113,13 +119,23 @@ class Standing:
         what is not known to have been taken."""
         if self.marks.find(sending) is not None:
             return None
-        if sending.kind != "redeem" and sending.reverses is not None and not self._has(sending.reverses):
+        if sending.kind != "redeem" and sending.reverses is not None and not self.has_reversed(sending):
             return None
         at = self.moment_of(sending, recorded_at)
         entry: Entry = self._redeem(sending, at) if sending.kind == "redeem" else self._add(sending, at)
         self._own.add(entry.id)
         self._order.append(entry)
         return entry
+
+    def has_reversed(self, sending: Sending) -> bool:
+        """Whether there is what the sending takes back."""
+        return sending.reverses in self._own or self.marks.reversed_by(sending) is not None
+
+    def name(self, sending: Sending) -> None:
+        """A change that was recorded, sent, and is seen in the truth is known by the id that it was recorded with, too:
+        the service may have given it another one."""
+        if self.marks.find(sending) is not None:
+            self._own.add(sending.entry_id)
 
     def find(self, sending: Sending) -> Entry | None:
         """The entry of a change: the truth's, or one on top of it."""
@@ -145,9 +161,6 @@ class Standing:
             ),
             tuple(replace(one, position=places[id(one)]) for one in self._redeemed),
         )
-
-    def _has(self, entry_id: str) -> bool:
-        return entry_id in self._own or self.marks.has(entry_id)
 
     def _add(self, sending: Sending, at: Instant) -> AddedPoints:
         end = sending.ends_at if sending.valid_until is None else sending.valid_until

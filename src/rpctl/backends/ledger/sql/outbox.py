@@ -202,14 +202,10 @@ class OutboxTable:
             ((at, one) for one in positions),
         )
 
-    def reversals_of(self, customer_id: str, entry_id: str) -> list[int]:
-        """Where the rows lie that would take an entry back and are not sent."""
-        sql = (
-            f"SELECT o.position FROM outbox o WHERE {_MINE} AND {_OPEN} AND o.customer_id = :customer_id"
-            " AND o.reverses = :entry_id"
-        )
-        values = {"service": self._service, "customer_id": customer_id, "entry_id": entry_id}
-        return [row[0] for row in self._connection.execute(sql, values)]
+    def reversals_of(self, customer_id: str, entry_id: str) -> Iterator[OutboxRow]:
+        """The rows that would take an entry back and are not sent."""
+        sql = f"{_SELECT} AND {_OPEN} AND o.customer_id = :customer_id AND o.reverses = :entry_id"
+        return self._rows(sql, customer_id=customer_id, entry_id=entry_id)
 
     def forget(self, customer_id: str) -> None:
         """Takes a deleted customer's id and text out; nothing is sent any more, and the keys stay, so that none of them

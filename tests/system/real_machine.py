@@ -127,14 +127,14 @@ class Machine:
         process = self.start([*prefix, RPCTL, *words], stdin=subprocess.PIPE, environ=environ, **more)
         return finish(process, stdin.encode() if isinstance(stdin, str) else stdin)
 
-    def here(self, *words: str | Path) -> Done:
+    def here(self, *words: str | Path, stdin: bytes = b"") -> Done:
         """The same in this process, on a ledger. Not while the test itself holds a lock on that ledger: the locks of
         a process end with the first descriptor of the file that it closes."""
-        stdin, out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n", write_through=True) for _ in range(3))
+        contents = [io.BytesIO(stdin), io.BytesIO(), io.BytesIO()]
+        streams = [io.TextIOWrapper(one, "utf-8", newline="\n", write_through=True) for one in contents]
         with chdir(self.work):
-            session = Session(Terminal(stdin, out, err, self.environ), self.environ)
-            status = run([os.fspath(word) for word in words], session)
-        return Done(status, *(stream.detach().getvalue() for stream in (out, err)))
+            status = run([os.fspath(word) for word in words], Session(Terminal(*streams, self.environ), self.environ))
+        return Done(status, *(one.getvalue() for one in contents[1:]))
 
     def shell(self, script: str, *, environ: Mapping[str, str] | None = None) -> Done:
         """A bash script that finds ``rpctl`` on its path."""

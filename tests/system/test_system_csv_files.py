@@ -65,7 +65,7 @@ def test_a_file_is_read_as_it_comes_and_applied_once(machine: Machine, kind: str
     machine.file("changes.csv", READABLE[kind])
     first = machine.run("points", "import", "changes.csv", "-o", "json").ok().document
     assert (first["rows"], first["applied"], first["pointsAdded"]) == (2, 2, 30)
-    again = machine.run("points", "import", "-", "-o", "json", stdin=READABLE[kind]).ok().document
+    again = machine.here("points", "import", "-", "-o", "json", stdin=READABLE[kind]).ok().document
     assert (again["rows"], again["applied"], again["alreadyApplied"]) == (2, 0, 2)
     assert machine.balances() == READ
 

@@ -147,13 +147,13 @@ def test_one_at_a_time_is_one_at_a_time(machine: Machine, monkeypatch: pytest.Mo
 
 
 def test_a_service_that_is_asked_too_much_is_asked_less(machine: Machine) -> None:
-    sheet = write_sheet(machine.work / "rows.csv", 40, 1, 12)
+    sheet = write_sheet(machine.work / "rows.csv", 24, 1, 12)
     with running(rate_limit=100) as service:
         machine.environ |= service.environ
         report = machine.run("points", "import", "rows.csv", "--concurrency", "8", "-o", "json").ok().document
 
-        assert report["applied"] == 40
-        assert 0 < sum("too many" in line for line in service.log) < 40
+        assert report["applied"] == 24
+        assert 0 < sum("too many" in line for line in service.log) < 24
         assert Books(service.exports).compare(sheet) == Found(0, 0, 0)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import stat
 import subprocess
 import time
@@ -12,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_machine import Conversation, Machine, stop, tool
+from real_machine import Conversation, Machine, tool
+
+from sandbox_client import running
 
 _SECRET_SERVICE = """
 printf 'a password' | {daemon} --unlock --components=secrets >/dev/null
@@ -47,20 +48,13 @@ def secret_service(machine: Machine) -> Iterator[str]:
 
 @pytest.fixture
 def service(machine: Machine) -> Iterator[str]:
-    """A service of the machine's own, with a profile in force for it; its client secret."""
-    process = machine.start(["rpctl", "sandbox", "--ledger", "service.db"], stderr=subprocess.DEVNULL)
-    assert process.stdout is not None
-    try:
-        told = dict(line.removeprefix("export ").split("=", 1) for line in process.stdout.read().decode().splitlines())
+    """A service with a profile in force for it; its client secret."""
+    with running() as one:
+        told = one.exports
         words = [f"--{word}={told[f'RPCTL_{word.upper()}']}" for word in ("backend", "url", "tenant")]
-        machine.run("profile", "create", "live", *words, f"--client-id={told['RPCTL_CLIENT_ID']}").ok()
-        machine.run("profile", "use", "live").ok()
+        machine.here("profile", "create", "live", *words, f"--client-id={told['RPCTL_CLIENT_ID']}").ok()
+        machine.here("profile", "use", "live").ok()
         yield told["RPCTL_CLIENT_SECRET"]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        stop(process)
-        process.stdout.close()
 
 
 def sources(machine: Machine) -> dict[str, str]:

@@ -266,7 +266,7 @@ def test_a_damaged_page_is_found_and_nobody_sees_a_traceback(machine: Machine, s
     verified = machine.run("ledger", "verify", "--ledger", path)
     assert verified.status in (3, 7), verified.err
     for words in [*COMMANDS, ["points", "import", "-"], ["ledger", "backup", "copy.db"], ["points", "summary"]]:
-        done = machine.run(*words, "--ledger", path, stdin="customer_id,points\nC4000,1\n")
+        done = machine.here(*words, "--ledger", path, stdin=b"customer_id,points\nC4000,1\n")
         assert (done.status in (0, 3, 5, 7), "Traceback" in done.err, "Unexpected" in done.err) == (
             True,
             False,

@@ -43,6 +43,7 @@ $ printf 'customer_id,points\nemil,25\nanna,-30\ndora,-5000\n' >slips.csv
 $ rpctl points import slips.csv --offline -o json --fields rows,applied,refused,rejectsFile
 note: offline: what the service had on <a day and time> UTC (<age> ago); 7 changes wait to be sent
 warning: refused: 1 of 3 rows; they are in slips.rejected.csv
+note: recorded offline; `rpctl sync push` sends them
 {
   "rows": 3,
   "applied": 2,

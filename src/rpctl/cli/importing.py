@@ -203,6 +203,8 @@ def shown(session: Session, report: Report, *, dry_run: bool = False) -> View:
         session.terminal.note(session.repeat_hint)
     if dry_run:
         session.terminal.note("dry run: nothing was changed")
+    elif report.applied and session.settings.records_offline:
+        session.terminal.note("recorded offline; `rpctl sync push` sends them")
     return _report(document, report.exit_status)
 
 

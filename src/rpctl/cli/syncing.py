@@ -68,6 +68,7 @@ class Syncing:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        session.settings.check_world()
         self._target = session.target
         self._ledger = session.own_ledger
         self._outbox = Outbox(self._ledger, self._target)
@@ -80,6 +81,7 @@ class Syncing:
         self._session.check_fields([column.name for column in _CHANGE_COLUMNS])
         counts, state = self._outbox.counts(), self._mirror.state()
         now = self._session.clock()
+        self._tell_elsewhere()
         age_s = None if state.pulled_at is None else (now - state.pulled_at) // 1000
         document = {
             "schema": "rpctl.sync-status/1",
@@ -215,6 +217,16 @@ class Syncing:
         told = row.told or (None if error is None else (error.code, error.message))
         return self._change(row._replace(state=State.CONFLICT, told=told), set())
 
+    def _tell_elsewhere(self) -> None:
+        """Of a service under another address or tenant these are other books: what waits for it would be overlooked."""
+        for target, count in self._outbox.elsewhere():
+            url, _, tenant = target.partition(" ")
+            waits = f"{_counted(count, 'change')} recorded here {'waits' if count == 1 else 'wait'}"
+            self._session.terminal.warn(
+                f"{waits} for tenant {tenant} at {url}, another service than this profile's: a profile for that sends "
+                "what waits"
+            )
+
     def _tell(self, document: dict[str, Any], wanted: Wanted) -> None:
         terminal = self._session.terminal
         conflicts = document["conflictList"]
@@ -231,6 +243,7 @@ class Syncing:
             terminal.note("`rpctl points history CUSTOMER` shows what is in; --drop KEY gives up what cannot be told")
         if not (document["waiting"] or conflicts):
             terminal.note("nothing waits to be sent")
+        self._tell_elsewhere()
         if wanted.dry_run:
             terminal.note("dry run: nothing was changed")
 

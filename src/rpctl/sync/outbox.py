@@ -147,10 +147,10 @@ class Outbox:
         self, retry: Sequence[str] | None, drop: Sequence[str] | None, unclear: Collection[str] = ()
     ) -> tuple[int, int]:
         """Both at once; ``unclear``: keys of changes that may be in and may not, which may be dropped too: they are not
-        looked for any more. None: all conflicts, or all that are left. Raises `NotFound`, and nothing is changed, where
-        a key is that of no conflict."""
+        looked for any more. None: all conflicts that the other does not name. Raises `NotFound`, and nothing is
+        changed, where a key is that of no conflict."""
         with self._ledger.offline(self._target, write=True) as tables:
-            again = _conflicts(tables, retry)
+            again = [row for row in _conflicts(tables, retry) if retry is not None or row.key not in (drop or ())]
             tables.outbox.wait_again(row.position for row in again)
             lost = [row for row in tables.outbox.known([*unclear]).values() if row.state == State.WAITING]
             keys = None if drop is None else [key for key in drop if key not in {row.key for row in lost}]
@@ -159,6 +159,11 @@ class Outbox:
                 positions.update((row.position, *_reversals(tables, row)))
             tables.outbox.drop(sorted(positions), self._ledger.setting.clock())
         return len(again), len(positions)
+
+    def elsewhere(self) -> list[tuple[str, int]]:
+        """The other services that this file has changes for, and how many wait or are in conflict."""
+        with self._ledger.offline(self._target) as tables:
+            return tables.outbox.elsewhere()
 
     def forget(self, customer_id: str) -> None:
         """A customer was deleted: nothing of theirs is sent any more and their text goes; the keys stay, so that none

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from rpctl.delivery.journal import Delivery
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 500
 _REREAD_AT_ONCE: Final = 200
+_FEW: Final = 100  # customers who are read one by one whatever else there is
+_SINGLE_COSTS: Final = 10  # reading one customer takes as long as so many of the list of everybody
 
 
 @dataclass(slots=True)
@@ -140,12 +143,30 @@ class Push:
     def refresh(self) -> None:
         """Reads the customers anew whose changes were sent, and those with conflicts: what is known of them."""
         customers = sorted({*self._outbox.touched(), *self._pushed.refused})
+        if self._are_most(len(customers)):
+            self._refresh_with_everybody(set(customers))
+            return
         for at in range(0, len(customers), _REREAD_AT_ONCE):
             some = customers[at : at + _REREAD_AT_ONCE]
             read_at = self._world.clock()
             found = self._bulk.summaries(some)
             self._mirror.replace([(one, found.get(one)) for one in some], read_at, is_latest=True)
             self._pushed.refreshed += len(some)
+
+    def _are_most(self, customers: int) -> bool:
+        """Whether the list of everybody is sooner read than they are one by one."""
+        has_list = "everybody" in self._service.capabilities
+        return has_list and customers > _FEW and customers * _SINGLE_COSTS > self._mirror.state().customers
+
+    def _refresh_with_everybody(self, customers: set[str]) -> None:
+        read_at = self._world.clock()
+        theirs = (one for one in self._service.summaries() if one.customer_id in customers)
+        while some := list(islice(theirs, _REREAD_AT_ONCE)):
+            customers.difference_update(one.customer_id for one in some)
+            self._mirror.replace([(one.customer_id, one) for one in some], read_at, is_latest=True)
+            self._pushed.refreshed += len(some)
+        self._mirror.replace([(one, None) for one in sorted(customers)], read_at, is_latest=True)
+        self._pushed.refreshed += len(customers)
 
     # -- out -------------------------------------------------------------------------------------------
 

@@ -145,3 +145,41 @@ def test_whom_this_machine_deletes_is_not_sent_anything_any_more(till: Till) -> 
     assert till.error("points", "balance", "left", "--offline")["code"] == "customer_not_found"
     assert till.error("points", "add", "left", "5", "--key", "left-1", "--offline")["code"] == "customer_deleted"
     assert till.shop.points("GET", "/customer/left/summary").status == 404
+
+
+def test_all_conflicts_but_the_dropped_ones_are_sent_once_more(till: Till) -> None:
+    for customer in ("both-a", "both-b"):
+        till.shop.add(customer, 10)
+        till.ok("sync", "pull", customer)
+        till.redeem(customer, 10, f"{customer}-spent")
+        till.shop.redeem(customer, 10)
+    assert till.document("sync", "push", status=3)["conflicts"] == 2
+    for customer in ("both-a", "both-b"):
+        till.shop.add(customer, 10)
+    report = till.document("sync", "push", "--retry-all", "--drop", "both-a-spent")
+    assert (report["retried"], report["dropped"], report["sent"], report["conflicts"]) == (1, 1, 1, 0)
+    till.ok("sync", "pull", "both-a", "both-b")
+    assert (till.balance("both-a"), till.balance("both-b")) == (10, 0)
+
+
+def test_what_waits_for_another_service_is_said(till: Till) -> None:
+    till.add("elsewhere", 5, "elsewhere-1")
+    ended = till("sync", "push", RPCTL_TENANT="another1")
+    assert ended.status == 0
+    assert f"warning: 1 change recorded here waits for tenant {till.shop.tenant} at " in ended.err
+    assert till.states()["elsewhere-1"] == "waiting"
+    assert till.document("sync", "push")["sent"] == 1
+    assert "waits for tenant" not in till("sync", "push", RPCTL_TENANT="another1").err
+
+
+def test_many_customers_are_read_anew_with_everybody(till: Till) -> None:
+    names = [f"many{number}" for number in range(120)]
+    till.ok("points", "import", till.file(" ".join(f"{name},3" for name in names), "many.csv"), "--offline", "-q")
+    before = len(till.shop.log)
+    report = till.document("sync", "push")
+    assert (report["sent"], report["refreshed"]) == (120, 120)
+    asked = [line.split()[:2] for line in till.shop.log[before:]]
+    behind = asked[max(at for at, (method, _) in enumerate(asked) if method == "POST") + 1 :]
+    assert behind == [["GET", "/reward-points/summaryBatch"]]
+    assert [till.balance(name) for name in names] == [3] * 120
+    assert not till.states()

@@ -95,6 +95,14 @@ class OutboxTable:
         since = self._value(f"SELECT o.recorded_at FROM outbox o WHERE {_MINE} AND {_OPEN} ORDER BY o.position LIMIT 1")
         return numbers[0], numbers[1], numbers[2], customers, since
 
+    def elsewhere(self) -> list[tuple[str, int]]:
+        """The other services with rows that wait or are in conflict, and how many."""
+        sql = (
+            f"SELECT s.target, count(*) FROM outbox o JOIN services s ON s.seq = o.service WHERE {_OPEN}"
+            " AND o.service IS NOT :service GROUP BY s.target ORDER BY s.target"
+        )
+        return self._connection.execute(sql, {"service": self._service}).fetchall()
+
     def touched(self) -> list[str]:
         """The customers with rows that were sent and that the mirror may not show."""
         sql = f"SELECT DISTINCT o.customer_id FROM outbox o WHERE {_MINE} AND o.state = 'sent' ORDER BY o.customer_id"

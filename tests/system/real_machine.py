@@ -127,13 +127,13 @@ class Machine:
         process = self.start([*prefix, RPCTL, *words], stdin=subprocess.PIPE, environ=environ, **more)
         return finish(process, stdin.encode() if isinstance(stdin, str) else stdin)
 
-    def here(self, *words: str | Path, stdin: bytes = b"") -> Done:
+    def here(self, *words: str | bytes | Path, stdin: bytes = b"") -> Done:
         """The same in this process, on a ledger. Not while the test itself holds a lock on that ledger: the locks of
         a process end with the first descriptor of the file that it closes."""
         contents = [io.BytesIO(stdin), io.BytesIO(), io.BytesIO()]
         streams = [io.TextIOWrapper(one, "utf-8", newline="\n", write_through=True) for one in contents]
         with chdir(self.work):
-            status = run([os.fspath(word) for word in words], Session(Terminal(*streams, self.environ), self.environ))
+            status = run([os.fsdecode(word) for word in words], Session(Terminal(*streams, self.environ), self.environ))
         return Done(status, *(one.getvalue() for one in contents[1:]))
 
     def shell(self, script: str, *, environ: Mapping[str, str] | None = None) -> Done:

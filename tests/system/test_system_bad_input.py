@@ -53,7 +53,7 @@ def files_below(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize(("verb", "points"), [*(("add", one) for one in NO_POINTS), ("redeem", "0"), ("redeem", "-5")])
 def test_what_is_no_number_of_points_is_wrong_usage_and_makes_nothing(machine: Machine, verb: str, points: str) -> None:
-    message = refusal(machine.run("points", verb, "C1", points), 2)
+    message = refusal(machine.here("points", verb, "C1", points), 2)
     assert repr(points) in message
     assert files_below(machine.home) == []
 
@@ -69,7 +69,8 @@ def test_an_option_with_a_value_that_is_not_allowed_changes_nothing(machine: Mac
     machine.here("points", "add", "C1", "100").ok()
     before = machine.export()
     for option, value in NO_OPTION_VALUES:
-        refusal(machine.run("points", "add", "C1", "5", option, value), 2)
+        refusal(machine.here("points", "add", "C1", "5", option, value), 2)
+    refusal(machine.run("points", "add", "C1", "5", "--reason", b"caf\xe9"), 2)
     assert before == machine.export()
 
 
@@ -92,7 +93,7 @@ def test_an_option_with_a_value_that_is_not_allowed_changes_nothing(machine: Mac
     ids=" ".join,
 )
 def test_a_command_line_that_is_none_is_wrong_usage_and_makes_nothing(machine: Machine, words: list[str]) -> None:
-    done = machine.run(*words)
+    done = machine.here(*words)
     if words == ["points"]:
         assert (done.status, done.err) == (0, "")
         assert "Commands:" in done.out
@@ -105,7 +106,7 @@ def test_wrong_usage_leaves_an_existing_ledger_as_it_is_to_the_byte(machine: Mac
     machine.here("points", "add", "C1", "100").ok()
     before = machine.ledger.read_bytes()
     for words in (["add", "C1", "0"], ["redeem", "C1", "1.5"], ["add", "1.2E+11", "5"], ["redeem", "C1\x1b", "5"]):
-        refusal(machine.run("points", *words), 2)
+        refusal(machine.here("points", *words), 2)
     assert before == machine.ledger.read_bytes()
     assert [machine.ledger.name] == files_below(machine.ledger.parent)
 
@@ -122,7 +123,7 @@ def test_an_id_is_text_and_stays_as_it_was_typed(machine: Machine, customer: str
 def test_redeeming_from_an_unknown_customer_is_not_found_and_changes_nothing(machine: Machine) -> None:
     machine.here("points", "add", "007", "5").ok()
     before = machine.export()
-    assert refusal(machine.run("points", "redeem", "7", "1"), 5) == "There is no customer 7."
+    assert refusal(machine.here("points", "redeem", "7", "1"), 5) == "There is no customer 7."
     error = machine.run("points", "redeem", "7", "1", "-o", "json").error
     assert (error["code"], error["exitStatus"], error["retryable"]) == ("customer_not_found", 5, False)
     assert before == machine.export()
@@ -132,7 +133,7 @@ def test_redeeming_more_than_there_is_takes_nothing_and_tells_both_numbers(machi
     machine.here("points", "add", "C1", "30").ok()
     machine.here("points", "add", "C1", "12", "--valid-until", "+1d").ok()
     before = machine.export()
-    message = refusal(machine.run("points", "redeem", "C1", "43", "--key", "k"), 6)
+    message = refusal(machine.here("points", "redeem", "C1", "43", "--key", "k"), 6)
     assert "42" in message
     assert "43" in message
     error = machine.run("points", "redeem", "C1", "43", "--key", "k", "-o", "json").error

@@ -8,11 +8,11 @@ import time
 
 from real_machine import Machine, entries, finish, wait_until
 
-SHELLS = 16
+SHELLS = 10
 ROUNDS = 1
 
 
-def test_sixteen_shells_start_on_no_ledger_and_every_change_counts_once(machine: Machine) -> None:
+def test_ten_shells_start_on_no_ledger_and_every_change_counts_once(machine: Machine) -> None:
     script = f"""
         work() {{
             for round in $(seq {ROUNDS}); do

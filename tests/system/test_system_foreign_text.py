@@ -130,8 +130,8 @@ def test_searching_means_the_very_letters(machine: Machine) -> None:
 
 @pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/b", ".", "..", "", " ", "a b", "A", "x\ny", "x" * 300, "é"])
 def test_a_profile_name_is_never_a_path(machine: Machine, name: str) -> None:
-    refusal(machine.run("profile", "create", name), 2)
-    refusal(machine.run("points", "add", "C1", "5", "--profile", name), 2)
+    refusal(machine.here("profile", "create", name), 2)
+    refusal(machine.here("points", "add", "C1", "5", "--profile", name), 2)
     done = machine.run("points", "add", "C1", "5", environ={"RPCTL_PROFILE": name}) if name else None
     assert done is None or done.status == 7
     assert [path for path in machine.home.rglob("*") if path.is_file()] == []
@@ -160,8 +160,8 @@ def test_the_ledger_is_the_very_file_that_was_named(machine: Machine, name: str 
     machine.run("points", "add", "C1", "5", *at).ok()
     made = list(machine.work.iterdir())
     assert made == [machine.work / (name if isinstance(name, str) else name.decode(errors="surrogateescape"))]
-    assert machine.run("points", "balance", "C1", *at).ok().out == "5\n"
-    assert machine.run("ledger", "info", "-o", "json", *at).ok().document["entries"] == 1
+    assert machine.here("points", "balance", "C1", *at).ok().out == "5\n"
+    assert machine.here("ledger", "info", "-o", "json", *at).ok().document["entries"] == 1
     machine.run("ledger", "backup", b"copy of " + made[0].name.encode(errors="surrogateescape"), *at).ok()
     assert len(list(machine.work.iterdir())) == 2
 

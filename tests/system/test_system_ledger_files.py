@@ -200,8 +200,8 @@ def test_no_ledger_can_be_made_on_a_full_disk_and_none_is_left_half_made(
 def test_an_import_that_fills_the_disk_is_finished_by_the_same_command(
     machine: Machine, small_disk: Callable[[str], Path]
 ) -> None:
-    disk = small_disk("14m")
-    rows = 70_000
+    disk = small_disk("8m")
+    rows = 40_000
     at = ("--ledger", str(disk / "ledger.db"))
     machine.csv("many.csv", (f"C{number % 1000},{number % 9 + 1}" for number in range(rows)))
     machine.run("points", "add", "C0", "5", *at).ok()
@@ -307,7 +307,7 @@ def test_a_ledger_that_someone_changed_by_hand_is_found_out(machine: Machine, so
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute(harm).rowcount == 1
         connection.commit()
-    done = machine.run("ledger", "verify", "--ledger", path, "-o", "json")
+    done = machine.here("ledger", "verify", "--ledger", path, "-o", "json")
     assert (done.status, len(done.document["problems"]) > 0) == (3, True)
 
 

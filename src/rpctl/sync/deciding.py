@@ -34,7 +34,7 @@ from rpctl.errors import CustomerDeleted, CustomerNotFound, InvalidValue, NotFou
 from rpctl.errors import Refused as RefusedError
 from rpctl.sync.documents import program_of, sending_text
 from rpctl.sync.mirror import truth_of
-from rpctl.sync.outbox import State, waiting_of
+from rpctl.sync.outbox import waiting_of
 from rpctl.sync.standing import Standing
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def standings(tables: OfflineTables, ids: Sequence[str]) -> dict[str, Standing]:
         standing, sending = found[row.sending.customer_id], row.sending
         if sending.reverses is not None and not standing.has_reversed(sending):
             own = tables.outbox.by_entry(sending.customer_id, sending.reverses)
-            if own is not None and own.state in (State.SENT, State.DONE):
+            if own is not None:
                 standing.name(waiting_of(own).sending)
         standing.count(sending, row.recorded_at)
     return found

@@ -121,14 +121,19 @@ class Mirror:
         return pulls.begun + 1
 
     def finish_pull(self, pull: int, now: Instant) -> int:
-        """The pull saw everybody: whom neither it nor anything since saw is removed. How many that were. The truth is
-        as old as the pull's beginning, or, where another has begun since, as ``now`` says."""
+        """The pull saw everybody: whom neither it nor anything since saw is removed, and what was sent for them is
+        done. How many that were. The truth is as old as the pull's beginning, or, where another has begun since, as
+        ``now`` says."""
         with self._ledger.offline(self._target, write=True) as tables:
             pulls = tables.mirror.pulls()
             if pull > pulls.finished:
                 began_at = pulls.begun_at if pull == pulls.begun else now
                 tables.mirror.save_pulls(pulls._replace(finished=pull, finished_at=began_at))
-            return tables.mirror.remove_unseen(pull)
+            removed = tables.mirror.remove_unseen(pull)
+            sent = tables.outbox.touched()
+            there = tables.mirror.read_at(sent)
+            tables.outbox.finish(row.position for row in tables.outbox.sent([one for one in sent if one not in there]))
+            return removed
 
     def state(self) -> MirrorState:
         """How much is known, and how old it is."""

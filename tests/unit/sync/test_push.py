@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from counter import HOUR, NOON, add, redeem, reverse
-from till import Life, Till
+from till import Killed, Life, Till
 from till_server import Line, Server
 
 from rpctl.delivery.requests import marks_of, reversal_of
@@ -129,6 +129,30 @@ def test_a_reversal_that_another_process_is_at_work_on_keeps_later_changes_back(
     assert (pushed.sent, pushed.stuck, states(till)) == (1, 2, {"r": "waiting", "later": "waiting", "a": "done"})
     till.busy = frozenset()
     assert (till.push(Life()).sent, [key for key, _ in server.sent]) == (2, ["a", "r", "later"])
+
+
+def test_who_was_deleted_before_a_killed_push_read_them_anew_is_gone_with_what_was_sent(
+    till: Till, server: Server
+) -> None:
+    record(till, add("C1", 1, "a"))
+    with pytest.raises(Killed):
+        till.push(Life("ledger", 3))  # noted as sent, and not read
+    assert states(till) == {"a": "sent"}
+    del server.books.of["C1"]
+    till.pull(Life())
+    assert (till.balance("C1"), states(till)) == (None, {"a": "done"})
+
+
+@pytest.mark.parametrize("keeps", ["ids", "texts"])
+def test_what_gives_back_a_change_that_a_killed_push_sent_counts(server: Server, till: Till, keeps: str) -> None:
+    server.keeps = keeps
+    record(till, redeem("C1", 30, "a"), reverse("C1", marks_of(Line.target, "a")[0], "r"))
+    with pytest.raises(Killed):
+        till.push(Life("after", 1))
+    till.pull(Life())
+    assert (server.balance("C1"), till.balance("C1"), states(till)) == (20, 50, {"a": "waiting", "r": "waiting"})
+    till.push(Life())
+    assert (server.balance("C1"), till.balance("C1"), server.twice) == (50, 50, [])
 
 
 def test_what_can_never_be_told_is_given_up_and_never_sent_again(till: Till, server: Server) -> None:

@@ -143,7 +143,7 @@ class Till:
         journal = MortalJournal(self.folder / "journal.db", Line.target)
         ledger.life = journal.life = life
         journal.busy = self.busy
-        world = Surroundings(self.clock, time.sleep, SETTLE_S, lambda _: None, lambda _: None, reads_back=False)
+        world = Surroundings(self.clock, time.sleep, SETTLE_S, lambda _: None, lambda _: None)
         bulk = Bulk(line, journal, world, line.twin, Speed(2, None, 5.0))
         book = OfflineBook(ledger, Line.target, Rules(), journal)
         try:

@@ -189,10 +189,11 @@ class EarnsNothing(Refused):
 
 
 class KeyReused(Refused):
-    """The key belongs to another change. ``is_elsewhere``: all that is known of it is that the service has seen it."""
+    """The key belongs to another change."""
 
     code = "key_reused"
     is_elsewhere = False
+    """Whether all that is known of the key is that the service has seen it."""
     default_hint = "A key stands for one change. Repeat that very change, or use another key for this one."
 
 

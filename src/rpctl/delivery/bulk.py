@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -211,7 +211,7 @@ class Bulk:
         """Sends what was decided before, each row once and those of a customer in their order."""
         return self._dispatch(replace(self._tour, run=run), prepare).go([_decided(rows)])
 
-    def push(self, batches: Iterable[Sequence[Delivery]], prepare: Prepare) -> Iterator[list[Outcome]]:
+    def push(self, batches: Iterable[Sequence[Delivery]], prepare: Prepare) -> Generator[list[Outcome]]:
         """The same of as many as there are; what is refused keeps later changes of the customer back."""
         tour = replace(self._tour, refusal_blocks=True, blocked=set())
         return self._dispatch(tour, prepare).go(map(_decided, batches))

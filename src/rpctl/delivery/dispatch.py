@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -115,7 +115,7 @@ class Dispatch:
 
     # -- the loop --------------------------------------------------------------------------------------
 
-    def go(self, batches: Iterable[list[Parcel]]) -> Iterator[list[Outcome]]:
+    def go(self, batches: Iterable[list[Parcel]]) -> Generator[list[Outcome]]:
         """Delivers them; answers with the outcomes in order, some at a time. After a refusal that stops it, or what
         keeps everything from being sent, what is under way is heard first, and rows behind the last that was settled
         are not told of. Raises what keeps it from going on."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -113,8 +113,9 @@ class Push:
         """Sends what waits. Raises what keeps everything from being sent; what was settled before is noted."""
         self._look(applies=True)
         handed: deque[Waiting] = deque()
-        with self._claims:
-            for outcomes in self._bulk.push(self._batches(handed), self._prepare):
+        told = self._bulk.push(self._batches(handed), self._prepare)
+        with self._claims, closing(told):
+            for outcomes in told:
                 self._note([(handed.popleft(), outcome) for outcome in outcomes])
         try:
             self.refresh()

@@ -400,7 +400,10 @@ class Tills(RuleBasedStateMachine):
             self._adopt(number)
         else:
             FIGURES["pushes"] += 1
-            self._pushed(number, told, before, after)
+            if self._is_anybodys(model, before):
+                self._adopt(number)
+            else:
+                self._pushed(number, told, before, after)
         finally:
             server.fates = {}
         FIGURES["sendings"] += len(server.sent) - arrived
@@ -448,6 +451,12 @@ class Tills(RuleBasedStateMachine):
                 model.seen[customer] = deepcopy(self.server.books.of[customer])
         for row in model.rows:
             row.is_shown = row.state == "sent"
+
+    def _is_anybodys(self, model: TillModel, before: Books) -> bool:
+        """Whether something under way here has the key of what somebody else sent meanwhile: it depends on when the
+        push learns what the service keeps whether it is told by that or sent. Neither counts twice."""
+        mine = [row for row in model.rows if row.key in model.unclear and row.key in SHARED]
+        return any(one.customer != row.customer for row in mine for one in before.with_key(row.key))
 
     def _is_hidden(self, row: Row) -> bool:
         """Whether somebody else's entry under the same key keeps a change from being told."""

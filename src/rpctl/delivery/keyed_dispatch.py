@@ -20,7 +20,7 @@ from rpctl.domain.outcomes import Unknown
 from rpctl.errors import InsufficientPoints, NotLoggedIn, RpctlError, Temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
     from rpctl.backends.port import Receipt
     from rpctl.delivery import crew
@@ -42,7 +42,7 @@ class KeyedDispatch(Dispatch):
         self._warnings: Counter[str] = Counter()
         self._unsure: list[Parcel] = []  # they wait for the answer to a used key to be learned
 
-    def go(self, batches: Iterable[list[Parcel]]) -> Iterator[list[Outcome]]:
+    def go(self, batches: Iterable[list[Parcel]]) -> Generator[list[Outcome]]:
         """See `Dispatch`."""
         try:
             yield from super().go(batches)

@@ -141,7 +141,7 @@ class OfflineBook:
         now = self._ledger.setting.clock()
 
         def look(tables: OfflineTables, ids: Sequence[str], _: _Balances) -> list[Summary]:
-            found = standings(tables, ids)
+            found = standings(tables, self._target, ids)
             return [found[one].summary(now) for one in ids]
 
         return islice(self._paged(look), limit)
@@ -153,7 +153,9 @@ class OfflineBook:
 
         def look(tables: OfflineTables, ids: Sequence[str], balances: _Balances) -> list[tuple[str, int]]:
             some = [one for one in ids if wanted in one.casefold()]
-            found = standings(tables, [one for one in some if one not in balances or balances[one][1] <= now])
+            found = standings(
+                tables, self._target, [one for one in some if one not in balances or balances[one][1] <= now]
+            )
             return [(one, found[one].active_at(now) if one in found else balances[one][0]) for one in some]
 
         return islice(self._paged(look), limit)
@@ -184,7 +186,7 @@ class OfflineBook:
         with self._ledger.offline(self._target) as tables:
             read = tables.mirror.read_at([customer_id])
             is_known = read or tables.outbox.customers([customer_id])
-            found = standings(tables, [customer_id])[customer_id]
+            found = standings(tables, self._target, [customer_id])[customer_id]
         if not is_known:
             raise unknown(customer_id)
         self.on_truth(customer_id, read.get(customer_id))

@@ -35,7 +35,7 @@ from rpctl.errors import Refused as RefusedError
 from rpctl.sync.documents import program_of, sending_text
 from rpctl.sync.mirror import truth_of
 from rpctl.sync.outbox import waiting_of
-from rpctl.sync.standing import Standing
+from rpctl.sync.standing import Standing, may_reverse
 
 if TYPE_CHECKING:
     from rpctl.backends.ledger.offline import OfflineTables
@@ -135,7 +135,7 @@ class Deciding:
         self._read_standings([one for one in judged if self._customers[one].standing is None])
 
     def _read_standings(self, ids: Sequence[str]) -> None:
-        for one, standing in standings(self._tables, ids).items():
+        for one, standing in standings(self._tables, self.target, ids).items():
             self._customers[one].standing = standing
 
     def program(self, site_code: str) -> Program:
@@ -285,7 +285,7 @@ class Deciding:
         return {entry.id, *(row.sending.entry_id for row in rows if row.sending.token == entry.token)}
 
 
-def standings(tables: OfflineTables, ids: Sequence[str]) -> dict[str, Standing]:
+def standings(tables: OfflineTables, target: str, ids: Sequence[str]) -> dict[str, Standing]:
     """What each of the customers has; of who is not known, nothing."""
     truths = tables.mirror.truths(ids)
     found = {
@@ -295,11 +295,20 @@ def standings(tables: OfflineTables, ids: Sequence[str]) -> dict[str, Standing]:
     for row in map(waiting_of, tables.outbox.on_top(ids)):
         standing, sending = found[row.sending.customer_id], row.sending
         if sending.reverses is not None and not standing.has_reversed(sending):
-            own = tables.outbox.by_entry(sending.customer_id, sending.reverses)
-            if own is not None:
-                standing.name(waiting_of(own).sending)
+            sending = _of_the_truth(tables, target, standing, sending)
         standing.count(sending, row.recorded_at)
     return found
+
+
+def _of_the_truth(tables: OfflineTables, target: str, standing: Standing, sending: Sending) -> Sending:
+    """A reversal of an own change as it is sent once that is in: where the service gives ids of its own, of another
+    entry than it was recorded for."""
+    own = tables.outbox.by_entry(sending.customer_id, sending.reverses or "")
+    entry = None if own is None else standing.marks.find(waiting_of(own).sending)
+    if entry is None or not may_reverse(sending, entry):
+        return sending
+    entry_id, token = marks_of(target, reversal_of(entry.id))
+    return sending._replace(entry_id=entry_id, token=token, reverses=entry.id)
 
 
 def _check_can_wait(change: Change) -> None:

@@ -107,6 +107,7 @@ class Push:
         self._halted: set[str] = set()  # customers with a reversal that another process is at work on
         self._stopped: set[str] = set()  # customers of whom a refusal was noted, or something unclear
         self._made: set[str] = set()  # entries of which it is foreseen that they are made
+        self._taken_back: dict[str, str] = {}  # entries of which it is foreseen that they are reversed, by which
         self._last = 0  # what is recorded behind it meanwhile was not looked for, and waits for the next push
 
     def run(self) -> Pushed:
@@ -318,9 +319,14 @@ class Push:
         decided: Delivery | Outcome = _delivery(row)
         if before is None and row.sending.reverses not in self._made and row.sending.reverses is not None:
             decided = self._reversal_now(row)
+        reverses = decided.sending.reverses if isinstance(decided, Delivery) else None
+        if before is None and reverses is not None and reverses in self._taken_back:
+            return Refused(already_reversed(reverses, self._taken_back[reverses]))
         outcome = try_row(decided, known) if isinstance(decided, Delivery) else decided
         if isinstance(outcome, Applied):
             self._made.add(row.sending.entry_id)
+            if reverses is not None:
+                self._taken_back[reverses] = row.sending.entry_id
         return outcome
 
 

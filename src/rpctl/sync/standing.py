@@ -131,14 +131,6 @@ class Standing:
         """Whether there is what the sending takes back."""
         return sending.reverses in self._own or self.marks.reversed_by(sending) is not None
 
-    def name(self, sending: Sending) -> None:
-        """A change that was recorded, and is seen in the truth, is known by the id that it was recorded with, too: the
-        service may have given it another one."""
-        entry = self.marks.find(sending)
-        is_redeemed = sending.kind == "redeem"
-        if entry is not None and (isinstance(entry, RedeemedPoints), entry.points) == (is_redeemed, sending.points):
-            self._own.add(sending.entry_id)
-
     def find(self, sending: Sending) -> Entry | None:
         """The entry of a change: the truth's, or one on top of it."""
         found = self.marks.find(sending)

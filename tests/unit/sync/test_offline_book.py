@@ -320,7 +320,7 @@ def test_a_customer_with_very_many_redemptions_is_read_once_in_a_pass(
 
     built: list[Sequence[str]] = []
     build = deciding.standings
-    monkeypatch.setattr(deciding, "standings", lambda tables, ids: built.append(ids) or build(tables, ids))
+    monkeypatch.setattr(deciding, "standings", lambda tables, of, ids: built.append(ids) or build(tables, of, ids))
     till.knows(has(1000))
     batches = [[redeem("C1", 1, f"{batch} {at}") for at in range(10)] for batch in range(10)]
     assert sum(len(some) for some in till.book.apply_batches(batches)) == 100

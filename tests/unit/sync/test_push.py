@@ -155,6 +155,26 @@ def test_what_gives_back_a_change_that_a_killed_push_sent_counts(server: Server,
     assert (server.balance("C1"), till.balance("C1"), server.twice) == (50, 50, [])
 
 
+@pytest.mark.parametrize("keeps", ["ids", "texts"])
+def test_a_reversal_that_a_killed_push_sent_does_not_count_twice(server: Server, till: Till, keeps: str) -> None:
+    server.keeps = keeps
+    record(till, add("C1", 30, "a"), reverse("C1", marks_of(Line.target, "a")[0], "r"), add("C1", 1, "b"))
+    with pytest.raises(Killed):
+        till.push(Life("after", 2))
+    till.pull(Life())
+    assert (server.balance("C1"), till.balance("C1"), states(till)["r"]) == (50, 51, "waiting")
+
+
+def test_a_dry_run_foresees_the_second_reversal_of_an_entry(server: Server, till: Till) -> None:
+    entry = server.books.of["C1"][0].id
+    record(till, reverse("C1", entry, "a"))
+    server.fates = {"a": ["refused"]}
+    till.push(Life())
+    record(till, reverse("C1", entry, "b"))
+    till.retry(None)
+    assert conflicts(till.rehearse()) == conflicts(till.push(Life())) == {"b": "already_reversed"}
+
+
 def test_what_can_never_be_told_is_given_up_and_never_sent_again(till: Till, server: Server) -> None:
     server.keeps = "nothing"
     record(till, add("C1", 1, "a"), add("C1", 2, "b"), add("C2", 3, "c"))

@@ -39,6 +39,8 @@ def apply(session: Session, change: Change, *, key_given: bool) -> View:
         _note(session, change, outcome, key_given=key_given)
         if session.settings.records_offline:
             session.terminal.note("recorded offline; `rpctl sync push` sends it")
+        elif session.settings.is_aside:
+            session.terminal.note(f"on the ledger {session.settings.ledger} for itself: it is not sent to the service")
     if outcome.entry is None:
         raise RpctlError(f"The outcome of key {change.key} is {outcome}.")
     code = getattr(outcome.entry, "coupon_code", None)
@@ -48,7 +50,12 @@ def apply(session: Session, change: Change, *, key_given: bool) -> View:
 def _outcome(session: Session, change: Change, *, key_given: bool) -> Outcome:
     session.check_writable(None)
     if session.settings.is_online:
-        return session.deliverer.apply(change, key_given=key_given)
+        outcome = session.deliverer.apply(change, key_given=key_given)
+        if session.settings.ledger.exists():
+            from rpctl.cli.remembering import note_truth
+
+            note_truth(session, change.customer_id)
+        return outcome
     return session.book.apply([change])[0]
 
 

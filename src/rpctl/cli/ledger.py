@@ -108,13 +108,18 @@ def restore(
     $ rpctl ledger restore /backups/points-2026-11-20.db
     """
     from rpctl.backends.ledger import upkeep
+    from rpctl.cli.remembering import unsent
 
     session: Session = ctx.obj
     backend = session.writing_ledger(("ledger", "restoredFrom", "keptBefore"))
     if not yes:  # nobody is asked about what cannot be done
         upkeep.check_restore(backend, file)
+    waiting = unsent(backend) if backend.path.exists() else 0
+    loses = f" {waiting:,} changes in it are not sent to a service yet, and go with it." if waiting else ""
+    if loses:
+        session.terminal.warn(f"{waiting:,} changes in the ledger are not sent yet; what it was before keeps them")
     session.consent(
-        f"Replace the ledger {backend.path} by {file}?",
+        f"Replace the ledger {backend.path} by {file}?{loses}",
         yes=yes,
         command=session.command("ledger", "restore", "--yes", arguments=[str(file)]),
     )

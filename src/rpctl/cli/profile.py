@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -144,10 +145,28 @@ def delete(
     session: Session = ctx.obj
     found = profiles.load(config_file(session.environ))
     document = _document(session, found.get(name), current=name == found.current)
-    session.consent(f"Delete profile {name}?", yes=yes, command=session.command("profile", "delete", name, "--yes"))
+    waiting = _unsent(session, Path(document["ledger"]))
+    waits = f" {waiting:,} changes in its ledger file are not sent yet." if waiting else ""
+    command = session.command("profile", "delete", name, "--yes")
+    session.consent(f"Delete profile {name}?{waits}", yes=yes, command=command)
     editing.delete(found.file, name)
     session.terminal.note(f"the ledger file {document['ledger']} stays")
+    if waiting:
+        session.terminal.warn(f"{waiting:,} changes in it are not sent yet: only a profile with that ledger sends them")
     return record({**document, "current": False}, written=True)
+
+
+def _unsent(session: Session, ledger: Path) -> int:
+    if not ledger.exists():
+        return 0
+    from rpctl.backends.ledger.backend import LedgerBackend, Setting
+    from rpctl.cli.remembering import unsent
+
+    backend = LedgerBackend(ledger, Setting(session.clock, "", ""))
+    try:
+        return unsent(backend)
+    finally:
+        backend.close()
 
 
 def _check_backend(backend: str, of_services: dict[str, str | None]) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from rpctl.errors import RpctlError
 from rpctl.sync.mirror import Mirror
 from rpctl.sync.outbox import Outbox, State
 
 if TYPE_CHECKING:
+    from rpctl.backends.ledger.backend import LedgerBackend
     from rpctl.cli.services import Session
     from rpctl.delivery.deliver import Deliverer
 
@@ -22,6 +25,13 @@ def state_of(session: Session, key: str) -> str:
     if row.state is State.CONFLICT:
         return f"is a conflict ({row.told[1] if row.told else 'the service refused it'}), see `rpctl sync status`"
     return "is recorded already, and waits to be sent"
+
+
+def unsent(ledger: LedgerBackend) -> int:
+    """How many changes in a ledger file are not sent yet, to whatever service; 0 where that cannot be read."""
+    with suppress(RpctlError):
+        return sum(count for _, count in Outbox(ledger, "").elsewhere())
+    return 0
 
 
 class Remembering:
@@ -46,3 +56,15 @@ class Remembering:
         if waiting:
             changes = "1 change" if waiting == 1 else f"{waiting:,} changes"
             self._session.terminal.warn(f"{changes} of the customer that waited to be sent will not be")
+
+
+def note_truth(session: Session, customer_id: str) -> None:
+    """A change went to the service just now: what it has of a mirrored customer is read once more, so that nobody
+    redeems offline what was redeemed online."""
+    if not session.settings.ledger.exists():
+        return
+    with suppress(RpctlError):  # the next push or pull reads it
+        mirror = Mirror(session.own_ledger, session.target)
+        if mirror.truth(customer_id) is not None:
+            read_at = session.clock()
+            mirror.replace([(customer_id, session.service.summary(customer_id))], read_at)

@@ -117,6 +117,11 @@ class Settings(NamedTuple):
         own = self.sources["ledger"].kind not in ("flag", "environment")
         return self.backend in allowed.ONLINE and self.offline and own
 
+    @property
+    def is_aside(self) -> bool:
+        """Whether a ledger is worked on for itself although there is a service."""
+        return self.backend in allowed.ONLINE and self.offline and not self.records_offline
+
     def check_world(self) -> None:
         """That nobody books live points believing to be offline.
 

@@ -183,6 +183,8 @@ class _Sending:
         verdict = self._judged(error)
         if verdict is Verdict.USED:
             return self._was_in()
+        if verdict is Verdict.ELSEWHERE:
+            return self._refused(self._keys.told(self._row))
         if verdict is not Verdict.OTHER:
             return self._unknown(error.message)
         if self._may_arrive is not None:
@@ -220,7 +222,7 @@ class _Sending:
         self._record(State.UNKNOWN)
         answer = self._lost.answer if self._lost else None
         told = f"Whether the change with key {self._row.key} is in cannot be told"
-        return Unknown(f"{told}: {why.rstrip('.')}." if why else f"{told}.", self._keys.can_tell, answer)
+        return Unknown(f"{told}: {why.rstrip('.')}." if why else f"{told}.", self._keys.can_tell_of(self._row), answer)
 
     def _record(self, state: State) -> None:
         """Notes what became of it. Where that cannot be written the row stays open: the same command finds out."""

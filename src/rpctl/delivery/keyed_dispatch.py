@@ -169,6 +169,8 @@ class KeyedDispatch(Dispatch):
         parcel.refusal = error
         if verdict is Verdict.USED:
             self._applied(parcel)
+        elif verdict is Verdict.ELSEWHERE:
+            self._refused(parcel, self._keys.told(parcel.row))
         elif verdict is Verdict.UNSURE and self._keys.is_to_be_learned and not gives_up:
             self._unsure.append(parcel)
         elif verdict is not Verdict.OTHER:
@@ -219,7 +221,9 @@ class KeyedDispatch(Dispatch):
         self._end(parcel, outcome, State.UNKNOWN, told)
 
     def _unknown(self, parcel: Parcel) -> Unknown:
-        return Unknown(f"Whether the change with key {parcel.key} is in cannot be told.", self._keys.can_tell)
+        return Unknown(
+            f"Whether the change with key {parcel.key} is in cannot be told.", self._keys.can_tell_of(parcel.row)
+        )
 
     def _not_sent(self, parcel: Parcel) -> None:
         """What was sent before stays unclear, and what was refused is; only what never left can be anew."""

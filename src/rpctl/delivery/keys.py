@@ -48,10 +48,11 @@ class KeyAnswer(NamedTuple):
 
 
 class Verdict(StrEnum):
-    """What a refusal says: the key was used; it was not, and something else is wrong; that cannot be told; nobody
-    looked at the key."""
+    """What a refusal says: the key was used by this change; by another one; it was not, and something else is wrong;
+    that cannot be told; nobody looked at the key."""
 
     USED = "used"
+    ELSEWHERE = "elsewhere"
     OTHER = "other"
     UNSURE = "unsure"
     UNREAD = "unread"
@@ -105,16 +106,25 @@ class UsedKeys:
             return Verdict.UNSURE
         if self.known.answer is Answer.REPEATED or outcome != self.known.outcome:
             return Verdict.OTHER
-        is_clear = self.is_used(error) and (self.known.frees or not was_refused(row))
-        return Verdict.USED if is_clear else Verdict.UNSURE
+        if not self.is_used(error):
+            return Verdict.UNSURE
+        if row.told is not None and row.told[0] == KeyReused.code:
+            return Verdict.ELSEWHERE  # it was used before anything of this change was sent
+        return Verdict.USED if self.known.frees or not was_refused(row) else Verdict.UNSURE
+
+    def can_tell_of(self, row: Delivery) -> bool:
+        """The same as `can_tell` of one change: of one that was refused before, a used key says nothing."""
+        frees = self.known is not None and self.known.frees
+        return self.can_tell and (not was_refused(row) or bool(frees))
 
     def told(self, row: Delivery) -> KeyReused:
         """The refusal of a key that was used before the change was sent for the first time."""
-        if was_refused(row) and self.known is not None and not self.known.frees:
-            told = f"The key {row.key!r} was used: for another change, or by this one when it was refused before."
-            return KeyReused(told, "Use another key for it; the points are as they were.", key=row.key)
+        told = f"The service has seen the key {row.key!r} before: from another machine, for this change or another one."
+        may_be_own = was_refused(row) and not (row.told and row.told[0] == KeyReused.code)
+        if may_be_own and self.known is not None and not self.known.frees:
+            told = f"The service has seen the key {row.key!r} before: elsewhere, or when it refused this change."
         refusal = KeyReused(
-            f"The service has seen the key {row.key!r} before: from another machine, for this change or another one.",
+            told,
             "`rpctl points history CUSTOMER` shows whether it is in; only if it is not, send it with another key.",
             key=row.key,
         )

@@ -177,8 +177,9 @@ OVER_A_SERVICE: Final = (
     "same command looks again and goes on. `rpctl imports show RUN --rows` lists what became of each row that was to "
     "be sent.",
     "--dry-run only reads from the service. --strict stops at the first row that is refused although every row had "
-    "passed, and names the command that takes back what is in. A column of reasons is refused, since the service keeps "
-    "none.",
+    "passed, and names the command that takes back what is in. A column that the service cannot keep is refused, or "
+    "with --ignore-extra left out: reasons over Emporix; dates, references and sites over BonifiQ, which needs a "
+    "reason for every row. BonifiQ keeps keys itself: it is asked nothing before, and what was lost is sent again.",
 )
 
 CSV_EXAMPLES: Final[tuple[Block, ...]] = (

@@ -127,9 +127,10 @@ class Deciding:
         new = [one for one in ids if one not in self._customers]
         counting = self._tables.outbox.customers(new)
         mirrored = self._tables.mirror.read_at(new)
+        remembered = self._tables.outbox.of_known([one for one in new if one not in mirrored])
         for one in new:
             latest, is_sent = counting.get(one, (None, False))
-            is_there = one in mirrored or is_sent
+            is_there = one in mirrored or is_sent or one in remembered  # or a push would make a deleted one anew
             self._customers[one] = Customer(is_there or one in counting, is_there, latest)
         judged = {change.customer_id for change in changes if self._entries or not isinstance(change, AddPoints)}
         self._read_standings([one for one in judged if self._customers[one].standing is None])

@@ -6,7 +6,7 @@ not in vain; who was not seen goes only at its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -49,21 +49,17 @@ def pull_everybody(
 
 def pull_some(service: Service, mirror: Mirror, customers: Sequence[str], clock: Callable[[], Instant]) -> Pulled:
     """The points of these customers only. Raises as `pull_everybody`."""
-    removed = 0
-
-    def read() -> Iterator[tuple[str, Summary | None]]:
-        nonlocal removed
-        for customer_id in customers:
-            try:
-                yield customer_id, service.summary(customer_id)
-            except CustomerNotFound:
-                removed += 1
-                yield customer_id, None
-
     read_at = clock()
-    found = list(read())
-    mirror.replace(found, read_at, is_latest=True)
-    return Pulled(len(found) - removed, removed, None, [])
+    found: dict[str, Summary | None] = {}
+    for customer_id in customers:
+        try:
+            found[customer_id] = service.summary(customer_id)
+        except CustomerNotFound:
+            found[customer_id] = None
+    absent = [one for one, summary in found.items() if summary is None]
+    removed = sum(mirror.truth(one) is not None for one in absent)
+    mirror.replace(found.items(), read_at, is_latest=True)
+    return Pulled(len(found) - len(absent), removed, None, [f"there is no customer {one}" for one in absent])
 
 
 def _catalog(service: Service, mirror: Mirror, site_code: str) -> tuple[int | None, list[str]]:

@@ -183,3 +183,36 @@ def test_many_customers_are_read_anew_with_everybody(till: Till) -> None:
     assert behind == [["GET", "/reward-points/summaryBatch"]]
     assert [till.balance(name) for name in names] == [3] * 120
     assert not till.states()
+
+
+def test_what_this_machine_did_online_is_known_offline(till: Till) -> None:
+    till.shop.add("flapping", 100)
+    till.ok("sync", "pull", "flapping")
+    till.ok("points", "redeem", "flapping", "80", "-q")
+    assert till.balance("flapping") == 20
+    assert till.error("points", "redeem", "flapping", "80", "--offline")["code"] == "insufficient_points"
+    before = len(till.shop.log)
+    till.ok("points", "add", "not mirrored", "5", "-q")
+    assert [line.split()[0] for line in till.shop.log[before:] if "/oauth" not in line].count("GET") == 1
+
+
+def test_a_ledger_that_is_worked_on_for_itself_is_said_to_be(till: Till) -> None:
+    ended = till("points", "add", "C1", "5", "--offline", "--ledger", "aside.db", "-o", "json")
+    assert "aside.db for itself: it is not sent to the service" in ended.err
+    assert "for itself" not in till("points", "add", "C1", "5", "--offline").err
+
+
+def test_unsent_changes_are_named_before_their_ledger_is_replaced(till: Till) -> None:
+    ledger = str(till.document("ledger", "info", "--offline")["path"])
+    till.add("unsent", 5, "unsent-1")
+    till.ok("ledger", "backup", "before.db", "--offline")
+    count = len(till.states())
+    ended = till("ledger", "restore", "before.db", "--ledger", ledger, "--offline")
+    assert (ended.status, f"{count:,} changes in it are not sent" in ended.err) == (6, True)
+    assert "unsent-1" in till.states()
+
+
+def test_who_is_not_there_is_named_by_a_pull(till: Till) -> None:
+    ended = till("sync", "pull", "nobodyy", "-o", "json")
+    assert (ended.status, "there is no customer nobodyy" in ended.err) == (0, True)
+    assert '"removed": 0' in ended.out

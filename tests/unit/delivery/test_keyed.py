@@ -385,7 +385,7 @@ def test_a_key_that_a_refusal_used_is_told_so(shop: KeyedShop, alone: Alone) -> 
     alone.add(6, "b")
     told = alone.add(6, "b")
     assert isinstance(told, Refused)
-    assert (told.error.code, "when it was refused before" in told.error.message) == ("key_reused", True)
+    assert (told.error.code, "when it refused this change" in told.error.message) == ("key_reused", True)
 
 
 def test_a_key_that_another_machine_used_is_refused(shop: KeyedShop, taught: Alone) -> None:
@@ -395,6 +395,23 @@ def test_a_key_that_another_machine_used_is_refused(shop: KeyedShop, taught: Alo
     message = "The service has seen the key 'a' before: from another machine, for this change or another one."
     assert (told.error.code, told.error.message) == ("key_reused", message)
     assert (shop.count("a"), taught.state("a")) == (0, "refused")
+
+
+@pytest.mark.parametrize("frees", [True, None])
+def test_a_key_from_elsewhere_stays_refused_whatever_becomes_of_sending_it_again(
+    frees: bool | None, shop: KeyedShop, taught: Alone
+) -> None:
+    if frees:
+        taught.add(5, "some")
+        assert code(taught.redeem(5000, "few")) == "insufficient_points"
+    shop.keys.add("q")
+    for fate in ("ok", "gone", "lost", "ok"):
+        shop.script.append(fate)
+        told = taught.add(5, "q")
+        assert isinstance(told, Refused)
+        assert (told.error.code, told.error.is_elsewhere) == ("key_reused", True)
+        assert "history" in (told.error.hint or "")
+    assert (shop.count("q"), taught.state("q")) == (0, "refused")
 
 
 def test_a_key_of_another_change_is_refused_at_once(shop: KeyedShop, taught: Alone) -> None:

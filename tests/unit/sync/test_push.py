@@ -13,6 +13,7 @@ from till_server import Line, Server
 from rpctl.delivery.requests import marks_of, reversal_of
 from rpctl.domain.changes import Change
 from rpctl.domain.outcomes import Applied
+from rpctl.domain.points import Summary
 from rpctl.errors import NotFound
 from rpctl.sync.push import Pushed
 
@@ -54,9 +55,16 @@ def states(till: Till) -> dict[str, str]:
 
 def test_what_is_recorded_during_a_push_waits_for_the_next_one(till: Till, server: Server) -> None:
     record(till, add("C1", 1, "a"))
-    server.arriving = lambda _: record(till, add("C2", 2, "b"))  # a customer whom this push did not look for
+    looked = server.told
+
+    def look(customer_id: str) -> Summary:  # of C2 nothing is looked for: the change is recorded only now
+        if "b" not in states(till):
+            record(till, add("C2", 2, "b"))
+        return looked(customer_id)
+
+    server.told = look  # type: ignore[method-assign]
     assert (till.push(Life()).sent, states(till)) == (1, {"a": "done", "b": "waiting"})
-    server.arriving = lambda _: None
+    server.told = looked  # type: ignore[method-assign]
     assert (till.push(Life()).sent, states(till)) == (1, {"a": "done", "b": "done"})
 
 
@@ -198,3 +206,14 @@ def test_conflicts_are_settled_all_or_none(till: Till, server: Server) -> None:
         assert set(states(till).values()) == {"conflict"}
         assert process.outbox.settle(["a"], None) == (1, 1)
     assert states(till) == {"a": "waiting"}
+
+
+def test_a_deleted_customer_is_not_made_anew_by_what_is_recorded_behind_a_conflict(till: Till, server: Server) -> None:
+    record(till, add("C1", 1, "a"), add("C1", 2, "b"))
+    del server.books.of["C1"]
+    assert conflicts(till.push(Life())) == {"a": "customer_deleted"}
+    record(till, add("C1", 3, "c"))
+    till.drop(None)
+    assert conflicts(till.push(Life())) == {"b": "customer_deleted"}
+    till.drop(None)
+    assert (conflicts(till.push(Life())), "C1" in server.books.of) == ({"c": "customer_deleted"}, False)

@@ -58,9 +58,12 @@ class TillModel:
         return customer in self.seen or self.counts(customer)
 
     def is_there(self, customer: str) -> bool:
-        """Whether the till knows the service to have the customer."""
-        sent = any(row.customer == customer and row.state == "sent" and not row.is_shown for row in self.rows)
-        return customer in self.seen or sent
+        """Whether the till knows the service to have the customer, or knew it for what is not sent yet."""
+        theirs = [row for row in self.rows if row.customer == customer]
+        sent = any(row.state == "sent" and not row.is_shown for row in theirs)
+        return (
+            customer in self.seen or sent or any(row.known and row.state in ("waiting", "conflict") for row in theirs)
+        )
 
     # -- offline ---------------------------------------------------------------------------------------
 

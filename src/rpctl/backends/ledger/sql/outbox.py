@@ -121,6 +121,17 @@ class OutboxTable:
                 found[customer_id] = latest, bool(is_sent)
         return found
 
+    def of_known(self, ids: Sequence[str]) -> set[str]:
+        """Which of the customers have rows that are not sent, and were there when these were recorded."""
+        found: set[str] = set()
+        for names, values in _in_parts(ids):
+            sql = (
+                f"SELECT DISTINCT o.customer_id FROM outbox o WHERE {_MINE} AND {_OPEN} AND o.is_known"
+                f" AND o.customer_id IN ({names})"
+            )
+            found.update(row[0] for row in self._connection.execute(sql, {"service": self._service, **values}))
+        return found
+
     def on_top(self, ids: Sequence[str]) -> Iterator[OutboxRow]:
         """The rows of the customers that count on top of the mirror, in recording order."""
         for names, values in _in_parts(ids):

@@ -239,7 +239,7 @@ class Syncing:
             retry = self._session.command("sync", "push", "--retry", "KEY")
             terminal.note(f"`{retry}` sends a conflict once more, --drop KEY gives it up")
         if document["unknown"]:
-            terminal.warn(f"unknown: {document['unknown']} changes; the same command looks again for them")
+            terminal.warn(f"unknown: {_counted(document['unknown'], 'change')}; the same command looks again for them")
             terminal.note("`rpctl points history CUSTOMER` shows what is in; --drop KEY gives up what cannot be told")
         if not (document["waiting"] or conflicts):
             terminal.note("nothing waits to be sent")

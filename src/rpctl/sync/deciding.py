@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from rpctl.domain.values import Instant
 
 FETCH: Final = "`rpctl sync pull` fetches what is known, while the service can be reached."
-_FETCH_ONE: Final = "While the service can be reached, `rpctl sync pull CUSTOMER` fetches one, `rpctl sync pull` all."
+_FETCH_ONE: Final = "`rpctl sync pull CUSTOMER` fetches what the service has, while it can be reached."
 
 
 class Rules(Protocol):

@@ -15,9 +15,9 @@ NOT_IN: Final = ("failed", "gone", "unreachable", "limited")
 
 @dataclass
 class Row:
-    """A recorded change. ``state``: waiting, sent, conflict; ``is_shown``: the mirror has it too; ``known``: the till
-    knew the service to have the customer. ``target``: what it reverses, by the serial number of the entry or by the key
-    of an own row."""
+    """A recorded change. ``known``: the till knew the service to have the customer; ``at``: its business date;
+    ``target``: what it reverses, by the serial number of the entry or by the key of an own row; ``state``: waiting,
+    sent, conflict; ``is_shown``: the mirror has it too."""
 
     key: str
     customer: str
@@ -25,6 +25,7 @@ class Row:
     points: int
     until: int
     known: bool
+    at: int
     target: int | str | None = None
     state: str = "waiting"
     is_shown: bool = False
@@ -52,10 +53,23 @@ class TillModel:
         return {row.customer for row in self.rows if row.state == "conflict"}
 
     def counts(self, customer: str) -> bool:
-        return any(row.customer == customer and not row.is_shown and row.state != "conflict" for row in self.rows)
+        return any(row.customer == customer and self._is_on_top(row) for row in self.rows)
 
     def knows(self, customer: str) -> bool:
         return customer in self.seen or self.counts(customer)
+
+    def reversed_by_others(self, row: Row, books: Books) -> bool:
+        serial = self._serial(books.of.get(row.customer, []), row)
+        theirs = (one for one in books.of.get(row.customer, []) if one.reverses == serial)
+        return serial is not None and any(one.key != row.key for one in theirs)
+
+    def date(self, customer: str, now: int) -> int:
+        """Of a change that is recorded now: no earlier than that of those before."""
+        return max([now, *(row.at for row in self.rows if row.customer == customer and self._is_on_top(row))])
+
+    @staticmethod
+    def _is_on_top(row: Row) -> bool:
+        return not row.is_shown and row.state != "conflict"
 
     def is_there(self, customer: str) -> bool:
         """Whether the till knows the service to have the customer, or knew it for what is not sent yet."""
@@ -74,11 +88,11 @@ class TillModel:
         lots = [[one.until, one.left] for one in truth if one.kind == "add"]
         missing = 0
         for row in self.rows:
-            if row.customer != customer or row.is_shown or row.state == "conflict" or self._shows(truth, row):
+            if row.customer != customer or not self._is_on_top(row) or self._shows(truth, row):
                 continue
             if row.kind == "redeem":
                 rest = row.points
-                for lot in sorted((lot for lot in lots if lot[0] > now), key=lambda lot: lot[0]):
+                for lot in sorted((lot for lot in lots if lot[0] > row.at), key=lambda lot: lot[0]):
                     taken = min(lot[1], rest)
                     lot[1] -= taken
                     rest -= taken

@@ -111,7 +111,7 @@ class TillModel:
 
     def _has_target(self, truth: list[Entry], row: Row) -> bool:
         own = self.row(row.target) if isinstance(row.target, str) else None
-        if own is not None and own.state in ("waiting", "sent") and not own.is_shown:
+        if own is not None and self._is_on_top(own) and not self._shows(truth, own):
             return True
         return self._serial(truth, row) is not None
 

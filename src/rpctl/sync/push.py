@@ -106,6 +106,7 @@ class Push:
         self._rows: dict[str, Waiting] = {}
         self._halted: set[str] = set()  # customers with a reversal that another process is at work on
         self._stopped: set[str] = set()  # customers of whom a refusal was noted, or something unclear
+        self._there: dict[str, bool] = {}
         self._made: set[str] = set()  # entries of which it is foreseen that they are made
         self._taken_back: dict[str, str] = {}  # entries of which it is foreseen that they are reversed, by which
         self._last = 0  # what is recorded behind it meanwhile was not looked for, and waits for the next push
@@ -218,7 +219,7 @@ class Push:
         sending = row.sending
         if not row.is_known or "everybody" not in self._service.capabilities:
             return None
-        if self._bulk.sight.active_points(sending.customer_id) is not None:
+        if self._was_there(sending.customer_id):
             return None
         return Refused(
             CustomerDeleted(
@@ -227,6 +228,12 @@ class Push:
                 customerId=sending.customer_id,
             )
         )
+
+    def _was_there(self, customer_id: str) -> bool:
+        """Whether the service had the customer when this push began, whomever it makes or is foreseen to make."""
+        if customer_id not in self._there:
+            self._there[customer_id] = self._bulk.sight.active_points(customer_id) is not None
+        return self._there[customer_id]
 
     # -- reversals -------------------------------------------------------------------------------------
 
@@ -312,6 +319,7 @@ class Push:
         try_row: Callable[[Delivery, Delivery | None], Outcome],
     ) -> Outcome:
         before = None if known is None or known.is_free else settled_before(known, row.fingerprint)
+        self._was_there(row.sending.customer_id)  # asked before anything is booked
         if row.sending.customer_id in blocked:
             return before if isinstance(before, AlreadyApplied) else Withheld()
         if before is None and (gone := self._is_gone(row)) is not None:

@@ -173,6 +173,15 @@ def test_a_reversal_that_a_killed_push_sent_does_not_count_twice(server: Server,
     assert (server.balance("C1"), till.balance("C1"), states(till)["r"]) == (50, 51, "waiting")
 
 
+def test_a_dry_run_takes_nobody_for_there_whom_the_push_itself_makes(server: Server, till: Till, other: Till) -> None:
+    record(till, add("new", 1, "a"))
+    other.online(add("new", 1, "theirs"))
+    till.pull(Life())
+    record(till, add("new", 2, "b"))
+    del server.books.of["new"]
+    assert conflicts(till.rehearse()) == conflicts(till.push(Life())) == {"b": "customer_deleted"}
+
+
 def test_a_dry_run_foresees_the_second_reversal_of_an_entry(server: Server, till: Till) -> None:
     entry = server.books.of["C1"][0].id
     record(till, reverse("C1", entry, "a"))

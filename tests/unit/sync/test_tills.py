@@ -168,9 +168,9 @@ class Tills(RuleBasedStateMachine):
     def reverse(self, number: int, at: int, own: bool, again: bool, kill: tuple[str, int] | None) -> None:
         """Of an entry that the mirror shows, or of an own change that waits; ``again``: the last one once more."""
         model = self.models[number]
-        entries = [one for customer in model.seen.values() for one in customer]
+        entries = [one for customer in model.seen.values() for one in customer if one.key not in SHARED]
         rows = [row for row in model.rows if row.target is None and row.state == "waiting"]
-        rows = [row for row in rows if row.key not in SHARED]  # the same id may name another entry at the service
+        rows = [row for row in rows if row.key not in SHARED]  # of these one id may name two entries
         if again and self.last_reversal[number] is not None:
             self._record(number, [self.last_reversal[number]], kill, as_import=False)
         elif own and rows:
